@@ -1,0 +1,39 @@
+# What a first visitor needs: `make demo` and `make test`. Another interpreter: `make demo PYTHON=python3.12`.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Neither a plotting window nor somebody else's packages.
+unexport MPLBACKEND PYTHONPATH PYTHONHOME
+
+.PHONY: help demo test bench clean
+
+help:
+	@echo "make demo   install in .venv, run the headline notebook on the shipped sample"
+	@echo "make test   install what the tests need, run them all, the notebooks included"
+	@echo "make bench  run the benchmarks"
+	@echo "make clean  remove .venv and caches; runs/ stays"
+
+demo: .venv/.installed
+	@$(BIN)/medlib run ecg/arrhythmia_1dcnn
+
+test: .venv/.installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python -m pytest --nbval tests medlib notebooks
+
+bench: .venv/.installed-test
+	$(BIN)/python -m pytest --override-ini addopts= tests/benchmarks
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
+
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("medlib needs Python 3.11 or newer: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing in .venv: some minutes and 2 GB the first time"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/.installed-test: .venv/.installed
+	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@

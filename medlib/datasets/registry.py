@@ -1,0 +1,174 @@
+"""The registry ``data/datasets.toml``: what each data set is, under which licence, and which files it consists of."""
+
+import difflib
+import hashlib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from medlib import resources
+from medlib.errors import DataError, UsageError
+
+
+@dataclass(frozen=True)
+class File:
+    """What a file must be: its size in bytes and its SHA-256 (hexadecimal)."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An entry of the registry.
+
+    Attributes
+    ----------
+    name, title, home, version, licence, citation : str
+        What the data set is, its home page, and what one must cite.
+    files : dict of str to File
+        Every file by its path (with ``/``) below the data set's folder.
+    url : str
+        Address to which a file's path is appended to download it; empty for a shipped sample.
+    simulated : bool
+        Whether the data come from a simulator.
+    splits : dict of str to tuple of str
+        Published splits: record names by ``"train"`` and ``"test"``.
+    subjects : dict of str to str
+        Subject of each record that is not a subject of its own.
+    """
+
+    name: str
+    title: str
+    home: str
+    version: str
+    licence: str
+    citation: str
+    files: dict[str, File]
+    url: str = ""
+    simulated: bool = False
+    splits: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    subjects: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Size of all files together, in bytes."""
+        return sum(file.size for file in self.files.values())
+
+    def provenance(self) -> dict:
+        """What a result must say about the data it came from.
+
+        Returns
+        -------
+        dict
+            ``name``, ``version``, ``sha256`` (of the list of all files with their checksums) and ``simulated``.
+
+        Examples
+        --------
+        >>> provenance = get("mitdb").provenance()
+        >>> provenance["name"], provenance["version"], provenance["simulated"]
+        ('mitdb', '1.0.0', False)
+        """
+        digest = hashlib.sha256(_format_manifest(self.files).encode()).hexdigest()
+        return {"name": self.name, "version": self.version, "sha256": digest, "simulated": self.simulated}
+
+
+def names() -> list[str]:
+    """Names of all data sets in the registry, sorted.
+
+    Examples
+    --------
+    >>> "mitdb" in names()
+    True
+    """
+    return sorted(_entries())
+
+
+def get(name: str) -> Dataset:
+    """Entry of a data set.
+
+    Parameters
+    ----------
+    name : str
+        A name in `names`.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    UsageError
+        If there is no such data set.
+    DataError
+        If its list of files is damaged.
+
+    Examples
+    --------
+    >>> mitdb = get("mitdb")
+    >>> len(mitdb.splits["train"]), len(mitdb.splits["test"]), mitdb.subjects
+    (22, 22, {'202': '201'})
+    """
+    entries = _entries()
+    if name not in entries:
+        close = difflib.get_close_matches(name, entries, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise UsageError(f"unknown data set {name!r}: {hint}known are {', '.join(sorted(entries))}")
+    entry = dict(entries[name])
+    splits = {split: tuple(records) for split, records in entry.pop("splits", {}).items()}
+    manifest = resources.root() / "data" / "manifests" / f"{name}.txt"
+    return Dataset(name=name, files=_read_manifest(manifest), splits=splits, **entry)
+
+
+def manifest(folder: Path) -> str:
+    """List of the files in a folder, as the registry keeps it in ``manifests/NAME.txt``.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    str
+        A line ``sha256 size path`` for each file.
+
+    Examples
+    --------
+    >>> folder = resources.root() / "data" / "samples" / "mitdb-sample"
+    >>> len(manifest(folder).splitlines())
+    49
+    """
+    files = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            files[path.relative_to(folder).as_posix()] = File(len(content), hashlib.sha256(content).hexdigest())
+    return _format_manifest(files)
+
+
+def _format_manifest(files: dict[str, File]) -> str:
+    return "".join(f"{file.sha256} {file.size} {path}\n" for path, file in sorted(files.items()))
+
+
+def _entries() -> dict[str, dict]:
+    return tomllib.loads((resources.root() / "data" / "datasets.toml").read_text(encoding="utf-8"))
+
+
+def _read_manifest(path: Path) -> dict[str, File]:
+    files = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            sha256, size, name = line.split(" ", maxsplit=2)
+            file = File(int(size), sha256)
+        except ValueError:
+            raise DataError(f"{path}, line {number}: expected 'sha256 size path', got {line!r}") from None
+        _check_relative(name, path)
+        files[name] = file
+    return files
+
+
+def _check_relative(name: str, manifest: Path) -> None:
+    # A manifest decides where downloads are written: nothing may leave the data set's folder, on any system.
+    parts = PurePosixPath(name).parts
+    if not parts or ".." in parts or PurePosixPath(name).is_absolute() or "\\" in name or PureWindowsPath(name).drive:
+        raise DataError(f"{manifest}: {name!r} does not stay inside the data set's folder; correct that line")

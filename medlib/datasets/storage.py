@@ -1,0 +1,218 @@
+"""Where the files of a data set are: in a mirror, in the cache or shipped with medlib; else they are downloaded."""
+
+import hashlib
+import logging
+import os
+import sys
+from pathlib import Path
+
+from medlib import resources
+from medlib.datasets import registry
+from medlib.errors import DataError
+
+
+def locate(name: str) -> Path:
+    """Folder with the files of a data set, downloaded first if they are not on this machine.
+
+    The folders named by ``MEDLIB_DATA`` are searched first (they are only read), then the cache (``MEDLIB_CACHE``, else
+    the user's cache folder), and what is in neither is downloaded to the cache unless ``MEDLIB_OFFLINE`` is set.
+    Samples are shipped with medlib and are always there. Every file is checked to be present with its right size.
+
+    Parameters
+    ----------
+    name : str
+        A name in `names`.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UsageError
+        If there is no such data set.
+    DataError
+        If a file is missing or has the wrong size, and cannot be downloaded.
+
+    Examples
+    --------
+    >>> (locate("mitdb-sample") / "RECORDS").is_file()
+    True
+    """
+    dataset = registry.get(name)
+    place, folder = find(dataset)
+    faults = size_faults(dataset, folder)
+    if not faults:
+        return folder
+    if place == "cache":
+        return _download(dataset, folder)
+    path, fault = next(iter(faults.items()))
+    remedy = "reinstall medlib" if place == "shipped" else "restore that copy, or take its folder out of MEDLIB_DATA"
+    count = f"{len(faults)} of the {len(dataset.files)} files of {name} are bad"
+    raise DataError(f"{folder / path}: {fault} ({count}); {remedy}")
+
+
+def fetch(name: str) -> Path:
+    """Like `locate`, but files in the cache are also hashed, and those that differ are downloaded again.
+
+    Parameters
+    ----------
+    name : str
+        A name in `names`.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UsageError, DataError
+        As in `locate`.
+
+    Examples
+    --------
+    >>> fetch("mitdb-sample") == locate("mitdb-sample")
+    True
+    """
+    dataset = registry.get(name)
+    place, folder = find(dataset)
+    return _download(dataset, folder) if place == "cache" else locate(name)
+
+
+def verify(name: str) -> dict[str, str]:
+    """Hash every file of a data set.
+
+    Parameters
+    ----------
+    name : str
+        A name in `names`.
+
+    Returns
+    -------
+    dict of str to str
+        For each file what is wrong with it, or an empty string.
+
+    Raises
+    ------
+    UsageError
+        If there is no such data set.
+    DataError
+        If it is not on this machine.
+
+    Examples
+    --------
+    >>> any(verify("mitdb-sample").values())
+    False
+    """
+    dataset = registry.get(name)
+    _, folder = find(dataset)
+    if not folder.is_dir():
+        raise DataError(f"{name} is not on this machine. {_remedies(name)}")
+    return {path: _fault(folder / path, file) for path, file in dataset.files.items()}
+
+
+def find(dataset: registry.Dataset) -> tuple[str, Path]:
+    """Kind of place (``"mirror"``, ``"cache"`` or ``"shipped"``) and folder of a data set; the folder may not exist.
+
+    Examples
+    --------
+    >>> place, folder = find(registry.get("mitdb-sample"))
+    >>> place, folder.name
+    ('shipped', 'mitdb-sample')
+    """
+    if dataset.simulated:
+        return "shipped", resources.root() / "data" / "samples" / dataset.name
+    for mirror in filter(None, os.environ.get("MEDLIB_DATA", "").split(os.pathsep)):
+        folder = Path(mirror).expanduser() / dataset.name
+        if folder.is_dir():
+            return "mirror", folder
+    # Imported late, here and below, because pooch and rich.progress would delay every command by 60 ms.
+    import pooch
+
+    cache = Path(os.environ.get("MEDLIB_CACHE") or pooch.os_cache("medlib")).expanduser()
+    return "cache", cache / dataset.name
+
+
+def size_faults(dataset: registry.Dataset, folder: Path) -> dict[str, str]:
+    """What is wrong with the files of a data set that are missing or have the wrong size; the contents are not read.
+
+    Examples
+    --------
+    >>> dataset = registry.get("mitdb-sample")
+    >>> size_faults(dataset, locate("mitdb-sample"))
+    {}
+    """
+    faults = {path: _size_fault(folder / path, file) for path, file in dataset.files.items()}
+    return {path: fault for path, fault in faults.items() if fault}
+
+
+def _size_fault(path: Path, file: registry.File) -> str:
+    if not path.is_file():
+        return "missing"
+    size = path.stat().st_size
+    return "" if size == file.size else f"{size} bytes, but {file.size} expected"
+
+
+def _fault(path: Path, file: registry.File) -> str:
+    if fault := _size_fault(path, file):
+        return fault
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return "" if digest == file.sha256 else f"SHA-256 is {digest}, but {file.sha256} expected"
+
+
+def _download(dataset: registry.Dataset, folder: Path) -> Path:
+    pending = [path for path, file in dataset.files.items() if _fault(folder / path, file)]
+    if not pending:
+        return folder
+    if os.environ.get("MEDLIB_OFFLINE", "0") not in ("", "0"):
+        raise DataError(
+            f"{dataset.name}: {len(pending)} of {len(dataset.files)} files are neither in a MEDLIB_DATA folder nor in "
+            f"{folder}, and MEDLIB_OFFLINE forbids to download them. {_remedies(dataset.name)}"
+        )
+    _announce(dataset, pending, folder)
+    _fetch_files(dataset, pending, folder)
+    return folder
+
+
+def _announce(dataset: registry.Dataset, pending: list[str], folder: Path) -> None:
+    size = sum(dataset.files[path].size for path in pending) / 1e6
+    print(f"{dataset.name}: {dataset.title} {dataset.version}, licence: {dataset.licence}", file=sys.stderr)
+    print(f"downloading {len(pending)} files ({size:.1f} MB) from {dataset.url} to {folder}", file=sys.stderr)
+
+
+def _fetch_files(dataset: registry.Dataset, pending: list[str], folder: Path) -> None:
+    import pooch
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    # pooch announces each of what may be hundreds of files.
+    pooch.get_logger().setLevel(logging.WARNING)
+    known = {path: f"sha256:{dataset.files[path].sha256}" for path in pending}
+    remote = pooch.create(path=folder, base_url=dataset.url, registry=known)
+    downloader = pooch.HTTPDownloader(chunk_size=2**16)
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(dataset.name, total=sum(dataset.files[path].size for path in pending))
+        for path in pending:
+            _fetch_file(remote, downloader, path, dataset.name)
+            progress.advance(task, dataset.files[path].size)
+
+
+def _fetch_file(remote, downloader, path: str, name: str) -> None:
+    try:
+        # pooch writes to a temporary file, and renames it when its checksum is right.
+        remote.fetch(path, downloader=downloader)
+    # The errors of requests are OSErrors; pooch reports a wrong checksum as a ValueError.
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{name}: could not download {remote.get_url(path)} to {remote.abspath}: {error}. "
+            f"The files that did arrive are kept. Try again by `medlib data fetch {name}`. {_remedies(name)}"
+        ) from error
+
+
+def _remedies(name: str) -> str:
+    return (
+        f"Either set MEDLIB_DATA to a folder that holds {name}/, or fill the cache (MEDLIB_CACHE) by "
+        f"`medlib data fetch {name}`, or unset MEDLIB_OFFLINE to allow downloads."
+    )

@@ -1,0 +1,149 @@
+"""Find notebooks and read what a run needs to know of them."""
+
+import difflib
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from medlib import resources
+from medlib.errors import UsageError
+
+ID = re.compile(r"\w+(/\w+)*", re.ASCII)
+MAXIMUM_BYTES = 100_000_000
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook on disk.
+
+    Attributes
+    ----------
+    id : str
+        Path below ``notebooks/`` without the suffix; the plain name of a notebook from elsewhere.
+    path : Path
+        Absolute path of the file.
+    cells : tuple of dict
+        Its cells in nbformat 4, each ``source`` one string.
+    metadata : dict
+        What the notebook says of itself under ``medlib``: title, application, task, datasets, references.
+    """
+
+    id: str
+    path: Path
+    cells: tuple[dict, ...]
+    metadata: dict
+
+
+def folder():
+    """Folder that holds the notebooks of medlib."""
+    return resources.root() / "notebooks"
+
+
+def everything():
+    """Every notebook of medlib, by id."""
+    paths = sorted(path for path in folder().rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+    return [read(path) for path in paths]
+
+
+def find(name):
+    """The notebook that a user names.
+
+    Parameters
+    ----------
+    name : str
+        An id such as ``ecg/arrhythmia_1dcnn``, or the path of any ``.ipynb`` file.
+
+    Raises
+    ------
+    UsageError
+        If there is no such notebook, or the file is not one.
+    """
+    if name.endswith(".ipynb"):
+        return read(Path(name))
+    path = folder() / f"{name}.ipynb"
+    if ID.fullmatch(name) and path.is_file():
+        return read(path)
+    known = [_id(path) for path in folder().rglob("*.ipynb")]
+    hint = suggestion(name, known) or "`medlib list` shows the ids; a path must end in .ipynb."
+    raise UsageError(f"No notebook is called {name}. {hint}")
+
+
+def read(path):
+    """Read a notebook; the file may come from anyone.
+
+    Parameters
+    ----------
+    path : Path
+        An nbformat 4 file.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing, larger than 100 MB or not a notebook in nbformat 4.
+    """
+    path = path.resolve()
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}; name an id that `medlib list` shows, or the path of a notebook.")
+    if path.stat().st_size > MAXIMUM_BYTES:
+        raise UsageError(f"{path} is larger than {MAXIMUM_BYTES:,} bytes; clear its outputs first.")
+    try:
+        content = json.loads(path.read_bytes())
+        cells = tuple(_cell(cell) for cell in content["cells"])
+        metadata = content["metadata"].get("medlib", {})
+        if content["nbformat"] != 4 or not isinstance(metadata, dict):
+            raise ValueError("nbformat is not 4, or its medlib metadata is not a table")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"{path} is not a notebook in nbformat 4 ({error}); open and save it in JupyterLab."
+        ) from error
+    return Notebook(_id(path), path, cells, metadata)
+
+
+def code_cells(notebook):
+    """Code cells of a notebook, in order."""
+    return [cell for cell in notebook.cells if cell["cell_type"] == "code"]
+
+
+def tags(cell):
+    """Tags of a cell, an empty list where its metadata has none."""
+    found = cell["metadata"].get("tags", [])
+    return found if isinstance(found, list) else []
+
+
+def digest(cells):
+    """SHA-256 of the source of cells; stored outputs do not count.
+
+    Examples
+    --------
+    >>> digest([{"cell_type": "code", "source": "1"}]) == digest([{"cell_type": "code", "source": "1", "outputs": []}])
+    True
+    """
+    sources = [[cell["cell_type"], cell["source"]] for cell in cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+
+
+def suggestion(name, known):
+    """A did-you-mean sentence, empty where nothing known is close.
+
+    Examples
+    --------
+    >>> suggestion("epoch", ["epochs", "seed"])
+    'Did you mean epochs?'
+    """
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(close)}?" if close else ""
+
+
+def _cell(cell):
+    source = cell["source"]
+    if not isinstance(cell["metadata"], dict) or not isinstance(cell["cell_type"], str):
+        raise ValueError("a cell has no metadata or no type")
+    return cell | {"source": source if isinstance(source, str) else "".join(source)}
+
+
+def _id(path):
+    if path.is_relative_to(folder()):
+        return path.relative_to(folder()).with_suffix("").as_posix()
+    return re.sub(r"[^\w-]+", "_", path.stem)

@@ -1,0 +1,197 @@
+"""`read_ecg` gives what was written, and meets damaged records with a DataError that names the file."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import hypothesis.extra.numpy
+import numpy as np
+import pytest
+import wfdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medlib import datasets
+from medlib.errors import DataError
+
+SAMPLE = datasets.locate("mitdb-sample")
+HEADER = SAMPLE.joinpath("901.hea").read_bytes()
+ANNOTATIONS = SAMPLE.joinpath("901.atr").read_bytes()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of record 901, to be damaged."""
+    for suffix in ("hea", "dat", "atr"):
+        shutil.copy(SAMPLE / f"901.{suffix}", tmp_path)
+    return tmp_path
+
+
+def edit_header(folder, old, new):
+    path = folder / "901.hea"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def refused(folder, file_name, fault):
+    with pytest.raises(DataError, match=fault) as error:
+        datasets.read_ecg(folder, "901")
+    assert str(folder / file_name) in str(error.value)
+    assert "restore" in str(error.value)
+
+
+def test_equals_wfdb():
+    record = datasets.read_ecg(SAMPLE, "914")
+    expected = wfdb.rdrecord(str(SAMPLE / "914"))
+    annotations = wfdb.rdann(str(SAMPLE / "914"), "atr")
+    np.testing.assert_allclose(record.signal, expected.p_signal.T, atol=1e-6)
+    assert record.signal.dtype == np.float32
+    assert record.signal.flags.c_contiguous
+    assert record.sampling_rate == 360.0
+    assert record.lead_names == ("V5", "MLII")
+    np.testing.assert_array_equal(record.annotations.sample, annotations.sample)
+    assert record.annotations.symbol.tolist() == annotations.symbol
+    assert record.annotations.auxiliary[0] == "(N"
+
+
+@pytest.mark.parametrize("file_name", ["901.hea", "901.dat", "901.atr"])
+def test_missing_file(folder, file_name):
+    (folder / file_name).unlink()
+    refused(folder, file_name, "is missing")
+
+
+def test_signal_cut_short(folder):
+    path = folder / "901.dat"
+    path.write_bytes(path.read_bytes()[:-3])
+    refused(folder, "901.dat", "has 129597 bytes, but its header asks for 129600")
+
+
+def test_annotations_cut_short(folder):
+    (folder / "901.atr").write_bytes(ANNOTATIONS[:100])
+    refused(folder, "901.atr", "is cut short")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "file_name", "fault"),
+    [
+        ("901 2 360 43200", "901 2 360 43000", "901.dat", "header asks for 129000"),
+        ("901 2 360 43200", "901 2 360 99999999999999", "901.dat", "header asks for"),
+        ("901 2 360 43200", "901 2 360", "901.hea", "how many samples"),
+        ("901 2 360 43200", "901 3 360 43200", "901.hea", "another number of signals"),
+        ("901 2 360 43200", "901 1 360 43200", "901.hea", "another number of signals|cannot be read"),
+        ("901 2 360 43200", "901 999999999 360 43200", "901.hea", "another number of signals|cannot be read"),
+        ("901 2 360 43200", "901/2 2 360 43200", "901.hea", "several segments|cannot be read"),
+        ("901 2 360 43200", "901 2 0 43200", "901.hea", "sampling rate of 0"),
+        ("901 2 360 43200", "", "901.hea", "cannot be read"),
+        ("11 1024 ", "11 1024 9", "901.dat", "lead 0 starts with 1008, not 91008"),
+        (" 0 V1", "1 0 V1", "901.dat", "lead 1 has another checksum"),
+        ("/mV", "/mmHg", "901.hea", "unit 'mmHg'"),
+        ("901.dat 212", "../901.dat 212", "901.hea", "cannot be read"),
+        ("901.dat 212", "hea/901.dat 212", "901.hea", "cannot be read|names the signal file"),
+        (" 0 V1", " 0", "901.hea", "lead without a name"),
+        ("901 2", "902 2", "901.hea", "header of a record '902'"),
+        ("901.dat 212", "901.dat 80", "901.hea", "signal format 80; accepted are 16, 212"),
+        ("901.dat 212", "901.dat 212x2", "901.hea", "several samples a frame"),
+    ],
+)
+def test_header_that_lies(folder, old, new, file_name, fault):
+    edit_header(folder, old, new)
+    refused(folder, file_name, fault)
+
+
+def test_signal_that_was_changed(folder):
+    path = folder / "901.dat"
+    content = bytearray(path.read_bytes())
+    content[60000] ^= 1
+    path.write_bytes(content)
+    refused(folder, "901.dat", "checksum")
+
+
+def test_header_without_limit(folder):
+    with (folder / "901.hea").open("ab") as header:
+        header.write(b"# more\n" * 10_000)
+    refused(folder, "901.hea", "larger than 65536 bytes")
+
+
+def test_annotations_beyond_the_record(folder):
+    wfdb.wrann("901", "atr", np.array([100, 43200]), ["N", "N"], write_dir=str(folder))
+    refused(folder, "901.atr", "outside the 43200 samples")
+
+
+@pytest.mark.parametrize("name", ["../901", "901.hea", "", "a/901", "a\\901", "http://host/901"])
+def test_record_name_with_a_path(folder, name):
+    with pytest.raises(DataError, match="letters, digits"):
+        datasets.read_ecg(folder, name)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("mV", 1.0), ("uV", 1e-3), ("V", 1e3)])
+def test_units_become_millivolt(folder, unit, factor):
+    expected = datasets.read_ecg(folder, "901").signal * factor
+    edit_header(folder, "/mV", f"/{unit}")
+    np.testing.assert_allclose(datasets.read_ecg(folder, "901").signal, expected, rtol=1e-6)
+
+
+def write_record(folder, digital, signal_format, sample, symbol):
+    n_signals = digital.shape[1]
+    wfdb.wrsamp(
+        "r1",
+        fs=250,
+        units=["mV"] * n_signals,
+        sig_name=[f"lead{i}" for i in range(n_signals)],
+        d_signal=digital,
+        fmt=[signal_format] * n_signals,
+        adc_gain=[100.0] * n_signals,
+        baseline=[7] * n_signals,
+        write_dir=str(folder),
+    )
+    wfdb.wrann("r1", "atr", sample, symbol, write_dir=str(folder))
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data(), signal_format=st.sampled_from(["16", "212"]))
+def test_round_trip(data, signal_format):
+    # The lowest value of each format stands for "no value".
+    limit = {"16": 32767, "212": 2047}[signal_format]
+    shape = data.draw(st.tuples(st.integers(2, 40), st.integers(1, 3)))
+    digital = data.draw(
+        hypothesis.extra.numpy.arrays(np.int64, shape, elements=st.integers(-limit - 1, limit)), label="digital"
+    )
+    sample = np.array(sorted(data.draw(st.sets(st.integers(0, shape[0] - 1), min_size=1))))
+    symbol = data.draw(st.lists(st.sampled_from("NAVFLR/Q+"), min_size=sample.size, max_size=sample.size))
+    with tempfile.TemporaryDirectory() as folder:
+        write_record(Path(folder), digital, signal_format, sample, symbol)
+        record = datasets.read_ecg(folder, "r1")
+    expected = np.where(digital == -limit - 1, np.nan, (digital - 7) / 100).T
+    np.testing.assert_allclose(record.signal, expected, rtol=1e-6)
+    np.testing.assert_array_equal(record.annotations.sample, sample)
+    assert record.annotations.symbol.tolist() == symbol
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    suffix=st.sampled_from(["hea", "atr"]),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
+    kept=st.floats(0, 1),
+)
+def test_damage_gives_a_record_or_a_data_error(suffix, changes, kept):
+    content = bytearray({"hea": HEADER, "atr": ANNOTATIONS}[suffix])
+    for position, byte in changes:
+        content[int(position * len(content))] = byte
+    with tempfile.TemporaryDirectory() as folder:
+        for other in ("hea", "dat", "atr"):
+            shutil.copy(SAMPLE / f"901.{other}", folder)
+        Path(folder, f"901.{suffix}").write_bytes(content[: max(1, round(kept * len(content)))])
+        try:
+            record = datasets.read_ecg(folder, "901")
+        except DataError:
+            return
+    n_leads, n_samples = record.signal.shape
+    assert n_leads * n_samples == 2 * 43200
+    assert len(record.lead_names) == n_leads
+    assert all(isinstance(name, str) for name in record.lead_names)
+    annotations = record.annotations
+    assert annotations.sample.shape == annotations.symbol.shape == (len(annotations.auxiliary),)
+    assert np.all((annotations.sample >= 0) & (annotations.sample < n_samples))
+    known = {label.symbol for label in wfdb.io.annotation.ann_labels}
+    assert set(annotations.symbol.tolist()) <= known

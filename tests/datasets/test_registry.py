@@ -1,0 +1,66 @@
+"""The registry: what it says of the data sets, and what it refuses."""
+
+import json
+import re
+
+import pytest
+
+from medlib import datasets, resources
+from medlib.datasets import registry
+from medlib.errors import DataError, UsageError
+
+
+@pytest.mark.parametrize("name", datasets.names())
+def test_every_entry_is_complete(name):
+    dataset = datasets.get(name)
+    assert all([dataset.title, dataset.home, dataset.version, dataset.licence, dataset.citation, dataset.files])
+    assert dataset.simulated or re.fullmatch(r"https://\S+/", dataset.url)
+    assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) and file.size > 0 for file in dataset.files.values())
+    records = [record for split in dataset.splits.values() for record in split]
+    assert len(records) == len(set(records))
+    assert all(f"{record}.hea" in dataset.files for record in [*records, *dataset.subjects])
+
+
+def test_mitdb():
+    mitdb = datasets.get("mitdb")
+    assert len(mitdb.files) == 48 * 3 + 1
+    assert mitdb.size == 93_857_258
+    records = {path[:3] for path in mitdb.files if path.endswith(".dat")}
+    assert records - {*mitdb.splits["train"], *mitdb.splits["test"]} == {"102", "104", "107", "217"}
+
+
+def test_provenance_follows_the_files(registered):
+    before = datasets.get("toy").provenance()
+    assert before["name"] == "toy"
+    assert before["version"] == "2"
+    assert before["simulated"] is False
+    assert json.loads(json.dumps(before)) == before
+    manifest = registered / "data" / "manifests" / "toy.txt"
+    manifest.write_text(manifest.read_text().replace("a", "b"))
+    assert datasets.get("toy").provenance()["sha256"] != before["sha256"]
+
+
+def test_unknown_name():
+    with pytest.raises(UsageError, match="did you mean 'mitdb'"):
+        datasets.get("mitbd")
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "a\\..\\x", "C:/x", ".", "notes/.."])
+def test_path_that_leaves_the_folder(registered, path):
+    manifest = registered / "data" / "manifests" / "toy.txt"
+    manifest.write_text(f"{'0' * 64} 10 {path}\n")
+    with pytest.raises(DataError, match="does not stay inside"):
+        datasets.get("toy")
+
+
+@pytest.mark.parametrize("line", ["", "abc", "abc ten 1.dat"])
+def test_damaged_manifest(registered, line):
+    manifest = registered / "data" / "manifests" / "toy.txt"
+    manifest.write_text(f"{line}\n")
+    with pytest.raises(DataError, match=r"toy.txt, line 1: expected 'sha256 size path'"):
+        datasets.get("toy")
+
+
+def test_manifest_of_the_sample_is_up_to_date():
+    data = resources.root() / "data"
+    assert registry.manifest(data / "samples" / "mitdb-sample") == (data / "manifests" / "mitdb-sample.txt").read_text()

@@ -1,0 +1,139 @@
+"""Mirror, cache, download: what is found first, and what a failed download leaves behind."""
+
+import os
+
+import pooch
+import pytest
+from toy import FILES, files_in, write_files
+
+from medlib import datasets
+from medlib.datasets import storage
+from medlib.errors import DataError
+
+
+def test_download(registered, cache, server, capsys):
+    assert datasets.locate("toy") == cache
+    assert {path: (cache / path).read_bytes() for path in FILES} == FILES
+    assert files_in(cache) == set(FILES)
+    assert "Licence of the toy" in capsys.readouterr().err
+    assert datasets.locate("toy") == cache
+    assert sorted(server.asked) == sorted(FILES)
+
+
+def test_download_shows_no_bar_beside_a_terminal(registered, capsys):
+    datasets.locate("toy")
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def break_checksum(home, server, monkeypatch):
+    (home / "1.dat").write_bytes(FILES["1.dat"][::-1])
+
+
+def break_body(home, server, monkeypatch):
+    server.truncated.add("1.dat")
+
+
+def break_address(home, server, monkeypatch):
+    (home / "1.dat").unlink()
+
+
+def break_connection(home, server, monkeypatch):
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (break_checksum, "hash"),
+        (break_body, "IncompleteRead|5 more expected"),
+        (break_address, "404"),
+        (break_connection, "[Cc]onnection"),
+    ],
+)
+def test_failed_download_leaves_only_whole_files(registered, cache, home, server, monkeypatch, harm, reason):
+    harm(home, server, monkeypatch)
+    with pytest.raises(DataError, match=reason) as error:
+        datasets.locate("toy")
+    message = str(error.value)
+    assert "toy" in message
+    for remedy in ("MEDLIB_DATA", "medlib data fetch toy", "MEDLIB_OFFLINE"):
+        assert remedy in message
+    assert files_in(cache) == (set() if harm is break_connection else {"RECORDS"})
+
+
+def test_rerun_fetches_only_what_is_missing(registered, cache, home, server):
+    server.truncated.add("1.dat")
+    with pytest.raises(DataError):
+        datasets.locate("toy")
+    server.truncated.clear()
+    server.asked.clear()
+    datasets.locate("toy")
+    assert sorted(server.asked) == ["1.dat", "notes/2.hea"]
+    assert files_in(cache) == set(FILES)
+
+
+def test_offline_forbids_the_download(registered, cache, server, monkeypatch):
+    monkeypatch.setenv("MEDLIB_OFFLINE", "1")
+    with pytest.raises(DataError, match="MEDLIB_OFFLINE") as error:
+        datasets.locate("toy")
+    for remedy in ("set MEDLIB_DATA", "medlib data fetch toy", "unset MEDLIB_OFFLINE"):
+        assert remedy in str(error.value)
+    assert server.asked == []
+    assert not cache.exists()
+
+
+def test_offline_uses_the_cache(registered, cache, server, monkeypatch):
+    monkeypatch.setenv("MEDLIB_OFFLINE", "1")
+    write_files(cache)
+    assert datasets.locate("toy") == datasets.fetch("toy") == cache
+
+
+def test_mirror_comes_first(registered, cache, server, tmp_path, monkeypatch):
+    write_files(cache)
+    mirror = write_files(tmp_path / "second" / "toy")
+    monkeypatch.setenv("MEDLIB_DATA", os.pathsep.join([str(tmp_path / "first"), str(tmp_path / "second")]))
+    assert datasets.locate("toy") == datasets.fetch("toy") == mirror
+    assert server.asked == []
+
+
+def test_damaged_mirror_is_named_and_left_alone(registered, server, tmp_path, monkeypatch):
+    mirror = write_files(tmp_path / "mirror" / "toy")
+    (mirror / "1.dat").write_bytes(b"short")
+    monkeypatch.setenv("MEDLIB_DATA", str(tmp_path / "mirror"))
+    with pytest.raises(DataError, match="5 bytes, but 10240 expected") as error:
+        datasets.fetch("toy")
+    assert str(mirror / "1.dat") in str(error.value)
+    assert "out of MEDLIB_DATA" in str(error.value)
+    assert server.asked == []
+
+
+def test_fetch_replaces_a_file_of_the_right_size_with_other_content(registered, cache, server):
+    write_files(cache)
+    (cache / "1.dat").write_bytes(FILES["1.dat"][::-1])
+    assert [path for path, fault in datasets.verify("toy").items() if fault] == ["1.dat"]
+    datasets.fetch("toy")
+    assert server.asked == ["1.dat"]
+    assert not any(datasets.verify("toy").values())
+
+
+def test_verify_reports_each_file(registered, cache):
+    write_files(cache)
+    (cache / "RECORDS").unlink()
+    (cache / "1.dat").write_bytes(b"short")
+    (cache / "notes" / "2.hea").write_bytes(FILES["notes/2.hea"].upper().replace(b"2", b"3"))
+    faults = datasets.verify("toy")
+    assert faults["RECORDS"] == "missing"
+    assert faults["1.dat"] == "5 bytes, but 10240 expected"
+    assert faults["notes/2.hea"].startswith("SHA-256 is")
+
+
+def test_verify_of_what_is_not_here(registered):
+    with pytest.raises(DataError, match="toy is not on this machine"):
+        datasets.verify("toy")
+
+
+def test_user_cache_is_the_default(registered, monkeypatch):
+    monkeypatch.delenv("MEDLIB_CACHE")
+    place, folder = storage.find(datasets.get("toy"))
+    assert place == "cache"
+    assert folder.parent == pooch.os_cache("medlib")
