@@ -100,7 +100,7 @@ def relative_to_neighbours(features: NDArray[np.floating], neighbours: int = 161
     features : ndarray of float, shape (n_beats, n_features)
         In order of time.
     neighbours : int
-        Beats of the running median, odd; the first and last beat are repeated beyond the ends of the record.
+        Beats of the running median, odd; the record is reflected at its ends.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def relative_to_neighbours(features: NDArray[np.floating], neighbours: int = 161
 
     def running_median(values):
         # Column by column, because SciPy's filter is thirty times faster in one dimension.
-        return np.stack([median_filter(column, neighbours, mode="nearest") for column in values.T], axis=1)
+        return np.stack([median_filter(column, neighbours, mode="reflect") for column in values.T], axis=1)
 
     distance = features - running_median(features)
     spread = 1.5 * running_median(np.abs(distance)) + 0.05

@@ -139,13 +139,15 @@ def test_relative_features_are_around_zero_and_bounded_wherever_the_features_are
 def test_relative_features_of_normal_ones_have_about_unit_deviation():
     features = np.random.default_rng(0).normal(5, 2, size=(3000, 1))
     # 1.5 times the median distance from the median is 1.01 standard deviations.
-    assert np.std(relative_to_neighbours(features)[200:-200]) == pytest.approx(2 / (1.012 * 2 + 0.05), abs=0.03)
+    relative = relative_to_neighbours(features)
+    for part in (relative, relative[:300], relative[-300:]):
+        assert np.std(part) == pytest.approx(2 / (1.012 * 2 + 0.05), abs=0.03)
 
 
 @pytest.mark.parametrize("n_beats", [1, 2, 30])
 def test_records_of_few_beats_have_bounded_features(n_beats):
     relative = relative_to_neighbours(np.random.default_rng(0).normal(size=(n_beats, 3)))
-    assert relative.shape == (n_beats, 3) and np.abs(relative).max() <= 6 and not relative[0].any()
+    assert relative.shape == (n_beats, 3) and np.abs(relative).max() <= 6
 
 
 def test_columns_do_not_mix():
