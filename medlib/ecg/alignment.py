@@ -4,7 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from medlib.ecg.beats import cut_windows, neighbourhoods
+from medlib.ecg.beats import cut_windows, late_neighbourhoods, neighbourhoods
 from medlib.errors import DataError
 
 _HALF_WIDTH_SECONDS = 0.1  # the QRS complex, not the T wave, says where a beat is
@@ -75,8 +75,8 @@ def align_beats(
 def sinus_template(windows: NDArray[np.floating], preceding_rr: NDArray[np.floating]) -> NDArray[np.floating]:
     """Estimate the sinus beat around each beat, without labels.
 
-    It is the median of those beats nearby that come late. Premature beats do not, so that a neighbourhood in which
-    most beats are ectopic, as in bigeminy, still has a template of sinus beats.
+    It is the median of :func:`~medlib.ecg.beats.late_neighbourhoods`: a neighbourhood in which most beats are ectopic
+    still has a template of sinus beats.
 
     Parameters
     ----------
@@ -88,8 +88,7 @@ def sinus_template(windows: NDArray[np.floating], preceding_rr: NDArray[np.float
     Returns
     -------
     ndarray, shape (n_beats, n_leads, n_samples), dtype of the windows
-        Median of those of the 160 beats around whose preceding interval is at least the median one; it moves every
-        20 beats.
+        It moves every 20 beats.
 
     Raises
     ------
@@ -106,9 +105,8 @@ def sinus_template(windows: NDArray[np.floating], preceding_rr: NDArray[np.float
     if len(windows) != len(preceding_rr):
         raise DataError(f"There are {len(windows)} windows but {len(preceding_rr)} intervals; give one for each beat.")
     template = np.empty_like(windows)
-    for block, around in neighbourhoods(len(windows)):
-        late = preceding_rr[around] >= np.median(preceding_rr[around])
-        template[block] = np.median(windows[around][late], axis=0)
+    for block, late in late_neighbourhoods(preceding_rr):
+        template[block] = np.median(windows[late], axis=0)
     return template
 
 

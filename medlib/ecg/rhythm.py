@@ -10,7 +10,13 @@ from medlib.errors import DataError
 # An interval needs a beat before it, and the first takes the median of the others.
 _FEWEST_BEATS = 3
 # What each interval is compared with: percentile and number of beats of a running window.
-_REFERENCES = {"median_11": (50, 11), "median_41": (50, 41), "median_161": (50, 161), "upper_161": (75, 161)}
+_REFERENCES = {
+    "median_11": (50, 11),
+    "median_41": (50, 41),
+    "median_161": (50, 161),
+    "upper_161": (75, 161),
+    "top_161": (90, 161),
+}
 _INTERVALS = {"before_previous": -1, "before": 0, "after": 1}
 _IRREGULARITY = [(percentile, beats) for beats in (11, 21, 61, 161) for percentile in (25, 50, 75)]
 _COMPARED = tuple(f"{interval}_to_{reference}" for interval in _INTERVALS for reference in (*_REFERENCES, "record"))
@@ -61,8 +67,8 @@ def rhythm_features(preceding: NDArray[np.floating]) -> NDArray[np.float32]:
     """Describe the rhythm around each beat, free of the patient's heart rate.
 
     Logarithms of intervals are compared with running percentiles: a premature beat in a regular rhythm lies many usual
-    deviations below them; one of the same length in atrial fibrillation does not. The 75th percentile stays at the
-    sinus rhythm where up to three quarters of the beats are ectopic.
+    deviations below them; one of the same length in atrial fibrillation does not. The upper percentiles stay at the
+    sinus rhythm where most beats are ectopic.
 
     Parameters
     ----------
@@ -71,7 +77,7 @@ def rhythm_features(preceding: NDArray[np.floating]) -> NDArray[np.float32]:
 
     Returns
     -------
-    ndarray of float32, shape (n_beats, 44)
+    ndarray of float32, shape (n_beats, 50)
         Columns ``RHYTHM_FEATURES``: the logarithmic difference of the intervals before, after and one earlier to each
         reference; the same in units of the usual change between successive intervals; logarithms of such changes, as
         percentiles over 11 to 161 beats; the interval; and the spread of intervals.

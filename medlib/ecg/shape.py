@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from medlib.ecg.beats import late_neighbourhoods
 from medlib.errors import DataError
 
 #: Start and end of each segment in s from the beat. The P wave has two, since one that comes early is looked for in T.
@@ -90,8 +91,8 @@ def shape_features(
     return np.stack(columns, axis=-1, dtype=np.float32).reshape(len(windows), -1)
 
 
-def relative_to_neighbours(features: NDArray[np.floating], neighbours: int = 161) -> NDArray[np.float32]:
-    """Express each feature of a beat by how far it is from that of the beats around it.
+def relative_to_sinus(features: NDArray[np.floating], preceding_rr: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Express each feature of a beat by how far it is from that of the sinus beats around it.
 
     What is usual differs between patients more than between the classes of beats; this takes it away.
 
@@ -99,30 +100,60 @@ def relative_to_neighbours(features: NDArray[np.floating], neighbours: int = 161
     ----------
     features : ndarray of float, shape (n_beats, n_features)
         In order of time.
-    neighbours : int
-        Beats of the running median, odd; the record is reflected at its ends.
+    preceding_rr : ndarray of float, shape (n_beats,)
+        Interval from the previous beat to each beat, in s.
 
     Returns
     -------
     ndarray of float32, shape (n_beats, n_features)
-        Distance from the running median, divided by 1.5 times the running median of such distances (about a standard
-        deviation) plus 0.05, so that a constant feature does not explode; clipped to ±6.
+        Distance from the median of :func:`~medlib.ecg.beats.late_neighbourhoods`, divided by 1.5 times the median of
+        their distances (about a standard deviation) plus 0.05, so that a constant feature does not explode; clipped
+        to ±6.
+
+    Raises
+    ------
+    DataError
+        If the numbers of beats differ.
 
     Examples
     --------
-    >>> alternating = np.tile([0.0, 0.2, 0.4], 100)
-    >>> alternating[150] = 9.0
-    >>> relative_to_neighbours(alternating[:, None])[149:153, 0].round(2)
-    array([0.57, 6.  , 0.  , 0.57], dtype=float32)
+    >>> width = np.array([0.08, 0.10, 0.09, 0.10] * 30)
+    >>> width[50] = 0.16
+    >>> relative_to_sinus(width[:, None], np.full(120, 0.8))[[48, 50]].round(1)
+    array([[-0.3],
+           [ 1. ]], dtype=float32)
     """
+    if len(features) != len(preceding_rr):
+        raise DataError(f"{len(features)} beats have features but {len(preceding_rr)} intervals; give one for each.")
+    relative = np.empty(features.shape, np.float32)
+    for block, late in late_neighbourhoods(preceding_rr):
+        usual = np.median(features[late], axis=0)
+        spread = 1.5 * np.median(np.abs(features[late] - usual), axis=0) + 0.05
+        relative[block] = np.clip((features[block] - usual) / spread, -6, 6)
+    return relative
 
-    def running_median(values):
-        # Column by column, because SciPy's filter is thirty times faster in one dimension.
-        return np.stack([median_filter(column, neighbours, mode="reflect") for column in values.T], axis=1)
 
-    distance = features - running_median(features)
-    spread = 1.5 * running_median(np.abs(distance)) + 0.05
-    return np.clip(distance / spread, -6, 6).astype(np.float32)
+def smooth_over_beats(features: NDArray[np.floating], n_beats: int = 7) -> NDArray[np.floating]:
+    """Running median of each feature over successive beats: what lasts stays, what noise does to one beat goes.
+
+    Parameters
+    ----------
+    features : ndarray of float, shape (n, n_features)
+        In order of time.
+    n_beats : int
+        Of the window, odd; the record is reflected at its ends.
+
+    Returns
+    -------
+    ndarray, shape (n, n_features), dtype of the features
+
+    Examples
+    --------
+    >>> smooth_over_beats(np.array([[0.0], [0.0], [6.0], [1.0], [1.0]]), n_beats=3).ravel()
+    array([0., 0., 1., 1., 1.])
+    """
+    # Column by column, because SciPy's filter is thirty times faster in one dimension.
+    return np.stack([median_filter(column, n_beats, mode="reflect") for column in features.T], axis=1)
 
 
 def _check(windows, templates, before, sampling_rate) -> None:

@@ -108,8 +108,11 @@ class BeatNetwork(nn.Module):
             nn.Linear(n_hidden, n_classes),
         )
 
-    def forward(self, waveform: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-        """Map waveforms (batch, n_channels, length) and features (batch, n_features) to logits (batch, n_classes)."""
+    def forward(self, waveform: torch.Tensor, features: torch.Tensor | None = None) -> torch.Tensor:
+        """Map waveforms (batch, n_channels, length) and features (batch, n_features) to logits (batch, n_classes).
+
+        A network with ``n_features=0`` needs no features.
+        """
         found = self.waveform(waveform)
         pooled = torch.cat([found.mean(dim=-1), found.amax(dim=-1)], dim=1)
         # Dropout1d drops whole channels, so a beat is made one channel: all of its waveform goes, or none.

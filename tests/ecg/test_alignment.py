@@ -87,7 +87,7 @@ def test_marks_given_are_left_alone():
     np.testing.assert_array_equal(marks, positions + 1)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.45])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.7])
 def test_template_ignores_premature_ectopic_beats(share):
     generator = np.random.default_rng(1)
     early = generator.random(400) < share

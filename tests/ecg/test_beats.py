@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medlib.datasets import Annotations, EcgRecord
-from medlib.ecg.beats import beat_amplitude, cut_windows, neighbourhoods, select_leads
+from medlib.ecg.beats import beat_amplitude, cut_windows, late_neighbourhoods, neighbourhoods, select_leads
 from medlib.errors import DataError
 
 
@@ -118,3 +118,37 @@ def test_blocks_follow_each_other_and_neighbourhoods_of_one_size_hold_them(n_bea
 def test_neighbourhoods_inside_the_record_are_centred():
     pairs = list(neighbourhoods(1000))
     assert pairs[20] == (slice(400, 420), slice(330, 490))
+
+
+@pytest.mark.parametrize(
+    "rhythm",
+    [
+        pytest.param([0.9, 0.6], id="bigeminy"),
+        pytest.param([0.6, 0.9, 0.9], id="trigeminy"),
+        pytest.param([0.9, 0.6, 0.6, 0.6], id="three of four are ectopic"),
+        pytest.param([0.8], id="constant"),
+    ],
+)
+def test_late_beats_are_those_after_the_long_intervals(rhythm):
+    preceding = np.resize(rhythm, 600)
+    late_beats = np.flatnonzero(preceding == max(rhythm))
+    for (_, around), (_, late) in zip(neighbourhoods(600), late_neighbourhoods(preceding), strict=True):
+        np.testing.assert_array_equal(late, np.intersect1d(late_beats, range(600)[around]))
+
+
+def test_late_beats_follow_the_heart_rate():
+    preceding = np.repeat([1.0, 0.5], 400)
+    blocks = list(late_neighbourhoods(preceding))
+    np.testing.assert_array_equal(blocks[0][1], np.arange(160))
+    np.testing.assert_array_equal(blocks[-1][1], np.arange(640, 800))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 400))
+def test_late_beats_are_the_longest_quarter_of_each_neighbourhood(seed, n_beats):
+    preceding = np.random.default_rng(seed).permutation(np.linspace(0.4, 1.2, n_beats))
+    found = list(late_neighbourhoods(preceding))
+    assert [block for block, _ in found] == [block for block, _ in neighbourhoods(n_beats)]
+    for (_, around), (_, late) in zip(neighbourhoods(n_beats), found, strict=True):
+        nearby = np.arange(n_beats)[around]
+        quarter = nearby[np.argsort(preceding[around])][-((len(nearby) + 3) // 4) :]
+        np.testing.assert_array_equal(late, np.sort(quarter))

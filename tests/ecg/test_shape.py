@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medlib.ecg.shape import SEGMENTS, SHAPE_FEATURES, relative_to_neighbours, shape_features
+from medlib.ecg.shape import SEGMENTS, SHAPE_FEATURES, relative_to_sinus, shape_features, smooth_over_beats
 from medlib.errors import DataError
 
 RATE, BEFORE = 180, 108
@@ -127,37 +127,99 @@ def test_windows_without_all_waves_are_refused(before, n_samples):
         shape_features(windows, windows, before, RATE)
 
 
-@given(st.integers(0, 2**32 - 1), st.floats(-100, 100), st.integers(400, 600))
-def test_relative_features_are_around_zero_and_bounded_wherever_the_features_are(seed, offset, n_beats):
-    features = np.random.default_rng(seed).normal(offset, 1, size=(n_beats, 2))
-    relative = relative_to_neighbours(features)
-    assert relative.shape == features.shape and np.abs(relative).max() <= 6
-    np.testing.assert_allclose(np.median(relative, axis=0), 0, atol=0.3)
-    np.testing.assert_allclose(relative_to_neighbours(features - offset), relative, atol=1e-3)
+# --- relative to the sinus beats
+
+
+def random_beats(n_beats, n_features=1, seed=0):
+    """Standard normal features, and intervals that have nothing to do with them."""
+    generator = np.random.default_rng(seed)
+    return generator.normal(size=(n_beats, n_features)), generator.uniform(0.6, 1.0, n_beats)
 
 
 def test_relative_features_of_normal_ones_have_about_unit_deviation():
-    features = np.random.default_rng(0).normal(5, 2, size=(3000, 1))
-    # 1.5 times the median distance from the median is 1.01 standard deviations.
-    relative = relative_to_neighbours(features)
-    for part in (relative, relative[:300], relative[-300:]):
-        assert np.std(part) == pytest.approx(2 / (1.012 * 2 + 0.05), abs=0.03)
+    # Many columns, since the spread is estimated from 40 beats and differs by a fifth from one block to another.
+    features, rr = random_beats(3000, 40)
+    relative = relative_to_sinus(5 + 2 * features, rr)
+    for part in (relative, relative[:500], relative[-500:]):
+        assert np.std(part) == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.parametrize("n_beats", [1, 2, 30])
-def test_records_of_few_beats_have_bounded_features(n_beats):
-    relative = relative_to_neighbours(np.random.default_rng(0).normal(size=(n_beats, 3)))
-    assert relative.shape == (n_beats, 3) and np.abs(relative).max() <= 6
+@given(st.integers(0, 2**32 - 1), st.integers(1, 160))
+def test_median_of_the_late_beats_is_zero(seed, n_beats):
+    features, rr = random_beats(n_beats, 2, seed)
+    late = rr >= np.percentile(rr, 75)
+    np.testing.assert_allclose(np.median(relative_to_sinus(features, rr)[late], axis=0), 0, atol=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-100, 100), st.integers(1, 400))
+def test_relative_features_do_not_depend_on_what_is_usual_for_the_patient(seed, offset, n_beats):
+    features, rr = random_beats(n_beats, 2, seed)
+    relative = relative_to_sinus(features, rr)
+    assert relative.shape == features.shape and relative.dtype == np.float32
+    np.testing.assert_allclose(relative_to_sinus(features + offset, rr), relative, atol=1e-5)
+
+
+def test_outliers_are_clipped_to_six():
+    features, rr = random_beats(300)
+    features[[100, 200], 0] = 1e9, -1e9
+    relative = relative_to_sinus(features, rr)[:, 0]
+    assert relative[100] == relative.max() == 6
+    assert relative[200] == relative.min() == -6
+
+
+def test_distance_from_a_constant_feature_is_in_twentieths():
+    features = np.full((200, 1), 3.0)
+    features[50] += 0.1
+    expected = np.zeros((200, 1))
+    expected[50] = 2
+    np.testing.assert_allclose(relative_to_sinus(features, np.full(200, 0.8)), expected, atol=1e-6)
 
 
 def test_columns_do_not_mix():
-    features = np.random.default_rng(0).normal(size=(300, 3))
-    apart = [relative_to_neighbours(features[:, [column]]) for column in range(3)]
-    np.testing.assert_array_equal(relative_to_neighbours(features), np.concatenate(apart, axis=1))
+    features, rr = random_beats(300, 3)
+    apart = [relative_to_sinus(features[:, [column]], rr) for column in range(3)]
+    np.testing.assert_array_equal(relative_to_sinus(features, rr), np.concatenate(apart, axis=1))
 
 
-def test_slow_change_is_followed_and_a_step_of_one_beat_is_not():
+def test_sinus_beats_are_usual_even_where_most_beats_are_ectopic():
+    noise, rr = random_beats(2000)
+    early = np.random.default_rng(1).random(2000) < 0.7
+    relative = relative_to_sinus(0.1 * noise + 5 * early[:, None], rr - 0.5 * early)[:, 0]
+    assert np.median(relative[~early]) == pytest.approx(0, abs=0.1)
+    assert np.abs(relative[~early]).max() < 4
+    assert relative[early].min() == 6
+
+
+def test_slow_change_is_followed_and_that_of_one_beat_is_not():
     features = np.linspace(0, 3, 1000)[:, None]
     features[500] += 2
-    relative = relative_to_neighbours(features)[:, 0]
-    assert relative[500] == 6 and np.abs(np.delete(relative, 500)[100:-100]).max() < 0.1
+    relative = relative_to_sinus(features, np.full(1000, 0.8))[:, 0]
+    assert relative[500] == 6
+    assert np.abs(np.delete(relative, 500)[100:-100]).max() < 0.15
+
+
+def test_relative_features_need_an_interval_for_each_beat():
+    with pytest.raises(DataError, match="3 beats have features but 2 intervals; give one for each"):
+        relative_to_sinus(np.zeros((3, 1)), np.ones(2))
+
+
+# --- smoothed over beats
+
+
+@pytest.mark.parametrize("last_beat, stays", [(50, False), (52, False), (53, True), (99, True)])
+def test_change_of_four_beats_or_more_outlasts_a_median_of_seven(last_beat, stays):
+    features = np.zeros((100, 1))
+    features[50 : last_beat + 1] = 9
+    np.testing.assert_array_equal(smooth_over_beats(features), features if stays else 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_beats, length", [(1, 5), (3, 40), (7, 40), (7, 2)])
+def test_smoothed_feature_is_the_median_of_the_beats_around(n_beats, length, dtype):
+    features = random_beats(length, 3)[0].astype(dtype)
+    half = n_beats // 2
+    padded = np.pad(features, ((half, half), (0, 0)), mode="symmetric")
+    expected = [np.median(padded[beat : beat + n_beats], axis=0) for beat in range(length)]
+    smooth = smooth_over_beats(features, n_beats)
+    assert smooth.dtype == dtype
+    np.testing.assert_array_equal(smooth, expected)

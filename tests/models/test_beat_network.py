@@ -61,15 +61,21 @@ def test_network_without_features_works_without_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         network = BeatNetwork(4, 3)
-        waveform, features = beats(n_features=0)
-        network(waveform, features).sum().backward()
+        waveform, _ = beats()
+        network(waveform).sum().backward()
     assert network.context is None
 
 
 def test_waveform_is_never_dropped_where_there_is_nothing_else():
     network = BeatNetwork(4, 3, dropout=0, waveform_dropout=1)
-    waveform, features = beats(n_features=0)
-    assert network(waveform, features).std(dim=0).min() > 0
+    waveform, _ = beats()
+    assert network(waveform).std(dim=0).min() > 0
+
+
+def test_network_without_features_may_be_given_none_or_no_columns():
+    network = BeatNetwork(4, 3).eval()
+    waveform, no_columns = beats(n_features=0)
+    assert torch.equal(network(waveform), network(waveform, no_columns))
 
 
 def test_evaluation_is_deterministic_and_training_is_not():
