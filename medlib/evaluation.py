@@ -194,9 +194,9 @@ def bootstrap_by_patient(
     Parameters
     ----------
     statistic : callable
-        Maps summed confusion matrices, shape (replicates, k, k), to values, shape (replicates,).
-    confusion : ndarray of int, shape (n_patients, k, k)
-        One matrix a patient, from :func:`confusion_by_patient`.
+        Maps summed confusion matrices, shape (replicates, ..., k, k), to values, shape (replicates,).
+    confusion : ndarray of int, shape (n_patients, ..., k, k)
+        One matrix a patient, from :func:`confusion_by_patient`, or one for each of several models.
     replicates, seed : int
         Number of resamples, and what they are drawn from.
     confidence : float
