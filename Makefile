@@ -19,7 +19,8 @@ demo: .venv/.installed
 test: .venv/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest --nbval tests medlib notebooks
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --nbval notebooks
 
 bench: .venv/.installed-test
 	$(BIN)/python -m pytest --override-ini addopts= tests/benchmarks
