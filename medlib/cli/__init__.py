@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from medlib.cli import data, notebooks
+from medlib.cli import data, notebooks, runs
 from medlib.errors import MedlibError
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("list")(notebooks.list_notebooks)
-app.command("run")(notebooks.run)
+app.command("run")(runs.run)
 app.command("validate")(notebooks.validate)
 app.command("lab", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(notebooks.lab)
 

@@ -3,7 +3,7 @@
 import json
 
 from medlib.errors import DataError
-from medlib.execution import notebooks, record, run
+from medlib.execution import notebooks, record, runs
 from medlib.results import Results
 
 
@@ -38,12 +38,12 @@ def entries():
 def _kept(notebook, library):
     code = notebooks.digest(notebooks.code_cells(notebook))
     found = {}
-    for path in sorted(run.kept_folder().glob(f"*/{notebook.id}.json")):
+    for path in sorted(runs.kept_folder().glob(f"*/{notebook.id}.json")):
         try:
             content = json.loads(path.read_bytes())
             bundle = Results.from_dict(content["results"]).to_dict()
             stale = content["record"]["code"] != code or content["record"]["library"] != library
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(f"{path} is damaged ({error}); write it again by `medlib run --keep`.") from error
-        found[path.relative_to(run.kept_folder()).parts[0]] = bundle | {"stale": stale}
+        found[path.relative_to(runs.kept_folder()).parts[0]] = bundle | {"stale": stale}
     return found

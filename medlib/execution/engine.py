@@ -1,7 +1,9 @@
 """Run one notebook by papermill in a kernel of the running interpreter, and render the page of what came out."""
 
 import logging
+import math
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from papermill.translators import PythonTranslator, papermill_translators
 
 SAMPLING_SECONDS = 0.2
+KERNEL_STARTS = 3
+# Of the cell that begins after the notebook's time is over; zero would mean no limit.
+SHORTEST_TIMEOUT = 0.001
 
 
 class CurrentKernelSpecs(KernelSpecManager):
@@ -57,17 +62,22 @@ class TypedTranslator(PythonTranslator):
         return f"from pathlib import Path\n\n{source}" if "Path(" in source else source
 
 
-def execute(source, destination, parameters, working_folder, progress=False):
-    """Run a notebook, saving it after every cell.
+def execute(notebook, destination, parameters, working_folder, limits, seen, progress=False):
+    """Run a notebook, saving it after every cell and, within a long one, every 30 s.
 
     Parameters
     ----------
-    source, destination : Path
-        The notebook, and the file that its executed copy is written to.
+    notebook : Notebook
+    destination : Path
+        File that the executed copy is written to.
     parameters : dict of str to object
         Set in a cell after the one tagged ``parameters``.
     working_folder : Path
         Current folder of the kernel.
+    limits : Limits
+        Seconds for a cell and for the notebook.
+    seen : dict
+        ``cell`` is set to the number of the code cell that runs, counted from 1.
     progress : bool
         Show a progress bar.
 
@@ -75,41 +85,64 @@ def execute(source, destination, parameters, working_folder, progress=False):
     ------
     papermill.PapermillExecutionError
         If a cell fails; the executed copy holds what was reached.
+    RuntimeError
+        If the kernel dies, or does not start three times in a row.
+    TimeoutError
+        If a limit is reached.
     """
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
     papermill_translators.register("python", TypedTranslator)
-    papermill.execute_notebook(
-        nbformat.read(source, as_version=4),
-        destination,
-        parameters={name: _storable(value) for name, value in parameters.items()},
-        kernel_name="python3",
-        language="python",
-        kernel_manager_class=CurrentKernel,
-        cwd=working_folder,
-        progress_bar=progress,
-    )
+    deadline = math.inf if limits.notebook is None else time.monotonic() + limits.notebook
+    cell_limit = math.inf if limits.cell is None else limits.cell
+
+    def count(cell, cell_index):
+        seen["cell"] = (seen["cell"] or 0) + 1
+
+    def seconds_left(cell):
+        left = min(cell_limit, deadline - time.monotonic())
+        return None if left == math.inf else max(left, SHORTEST_TIMEOUT)
+
+    for start in range(KERNEL_STARTS):
+        try:
+            papermill.execute_notebook(
+                nbformat.from_dict(notebook.content),
+                destination,
+                parameters={name: _storable(value) for name, value in parameters.items()},
+                kernel_name="python3",
+                language="python",
+                kernel_manager_class=CurrentKernel,
+                cwd=working_folder,
+                progress_bar=progress,
+                on_cell_execute=count,
+                timeout_func=seconds_left,
+            )
+            return
+        except RuntimeError:
+            # Ports are chosen before the kernel takes them, and another kernel may be faster.
+            if seen["cell"] is not None or start == KERNEL_STARTS - 1:
+                raise
 
 
 @contextmanager
-def peak_memory():
-    """Watch the resident memory of the processes started meanwhile, and of those that they start.
+def watch():
+    """Watch a run: the cell that it is at, and the resident memory of the processes that are started meanwhile.
 
     Yields
     ------
     dict
-        ``bytes``: the largest sum seen so far, sampled every 0.2 s.
+        ``cell``, None so far, and ``bytes``: the largest sum of memory seen so far, sampled every 0.2 s.
     """
-    process, peak, stop = psutil.Process(), {"bytes": 0}, threading.Event()
+    process, seen, stop = psutil.Process(), {"cell": None, "bytes": 0}, threading.Event()
     before = set(process.children(recursive=True))
 
-    def watch():
+    def sample():
         while not stop.wait(SAMPLING_SECONDS):
-            peak["bytes"] = max(peak["bytes"], sum(map(_resident, set(process.children(recursive=True)) - before)))
+            seen["bytes"] = max(seen["bytes"], sum(map(_resident, set(process.children(recursive=True)) - before)))
 
-    watcher = threading.Thread(target=watch, daemon=True)
+    watcher = threading.Thread(target=sample, daemon=True)
     watcher.start()
     try:
-        yield peak
+        yield seen
     finally:
         stop.set()
         watcher.join()

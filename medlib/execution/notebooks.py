@@ -16,7 +16,7 @@ MAXIMUM_BYTES = 100_000_000
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook on disk.
+    """A notebook as it was read from disk.
 
     Attributes
     ----------
@@ -24,16 +24,43 @@ class Notebook:
         Path below ``notebooks/`` without the suffix; the plain name of a notebook from elsewhere.
     path : Path
         Absolute path of the file.
-    cells : tuple of dict
-        Its cells in nbformat 4, each ``source`` one string.
-    metadata : dict
-        What the notebook says of itself under ``medlib``: title, application, task, datasets, references.
+    content : dict
+        The file in nbformat 4, the ``source`` of each cell one string.
     """
 
     id: str
     path: Path
-    cells: tuple[dict, ...]
-    metadata: dict
+    content: dict
+
+    @property
+    def cells(self):
+        """Its cells: a list of dict."""
+        return self.content["cells"]
+
+    @property
+    def metadata(self):
+        """What the notebook says of itself under ``medlib``: title, application, task, datasets, references."""
+        return self.content["metadata"].get("medlib", {})
+
+    @property
+    def language(self):
+        """Programming language in lower case; Python where it does not say."""
+        about = self.content["metadata"]
+        named = about.get("kernelspec", {}).get("language") or about.get("language_info", {}).get("name") or "python"
+        return str(named).lower()
+
+    @property
+    def ours(self):
+        """Whether it is one of medlib's."""
+        return self.path.is_relative_to(folder())
+
+    def without_outputs(self):
+        """The same notebook as it is before a run: it can be large otherwise, and it is sent to other processes."""
+        cells = [
+            cell | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell
+            for cell in self.cells
+        ]
+        return Notebook(self.id, self.path, self.content | {"cells": cells})
 
 
 def folder():
@@ -90,15 +117,17 @@ def read(path):
         raise UsageError(f"{path} is larger than {MAXIMUM_BYTES:,} bytes; clear its outputs first.")
     try:
         content = json.loads(path.read_bytes())
-        cells = tuple(_cell(cell) for cell in content["cells"])
-        metadata = content["metadata"].get("medlib", {})
-        if content["nbformat"] != 4 or not isinstance(metadata, dict):
-            raise ValueError("nbformat is not 4, or its medlib metadata is not a table")
+        content["cells"] = [_cell(cell) for cell in content["cells"]]
+        if content["nbformat"] != 4:
+            raise ValueError(f"its nbformat is {content['nbformat']}")
+        for part in ("medlib", "kernelspec", "language_info"):
+            if not isinstance(content["metadata"].get(part, {}), dict):
+                raise ValueError(f"its metadata `{part}` is not a table")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{path} is not a notebook in nbformat 4 ({error}); open and save it in JupyterLab."
         ) from error
-    return Notebook(_id(path), path, cells, metadata)
+    return Notebook(_id(path), path, content)
 
 
 def code_cells(notebook):

@@ -186,13 +186,35 @@ def profile(name, notebook):
     files = {path.stem: path for path in (notebooks.folder() / "profiles").glob("*.yaml")}
     if name not in files:
         raise UsageError(f"There is no profile {name}; there are {', '.join(['smoke', *sorted(files)])}.")
-    try:
-        sets = yaml.safe_load(files[name].read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise UsageError(f"{files[name]} is not YAML: {error}") from error
-    if not isinstance(sets, dict) or not isinstance(sets.get(notebook.id), dict):
+    sets = from_file(files[name])
+    if not isinstance(sets.get(notebook.id), dict):
         raise UsageError(f"Profile {name} has no set of parameters for {notebook.id}; add one to {files[name].name}.")
     return sets[notebook.id]
+
+
+def from_file(path):
+    """Names and values in a YAML file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict of str to object
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or it is not a YAML mapping of names.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read as YAML ({error}); write lines such as epochs: 5.") from error
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise UsageError(f"{path} is not a table of names and values; write lines such as epochs: 5.")
+    return content
 
 
 def _value(parameter, value):

@@ -118,14 +118,14 @@ def test_list_survives_yaml(values):
 )
 def test_cell_that_cannot_be_read_says_so(source):
     cell = {"cell_type": "code", "source": source, "metadata": {"tags": ["parameters"]}}
-    notebook = notebooks.Notebook("mine", Path("mine.ipynb"), (cell,), {})
+    notebook = notebooks.Notebook("mine", Path("mine.ipynb"), {"cells": [cell], "metadata": {}})
     with pytest.raises(UsageError, match="mine: the parameters cell cannot be read"):
         parameters.declared(notebook)
 
 
 def test_notebook_without_a_tagged_cell_has_none():
     cell = {"cell_type": "code", "source": "epochs = 5", "metadata": {}}
-    assert parameters.declared(notebooks.Notebook("mine", Path("mine.ipynb"), (cell,), {})) == {}
+    assert parameters.declared(notebooks.Notebook("mine", Path("mine.ipynb"), {"cells": [cell], "metadata": {}})) == {}
 
 
 @pytest.mark.parametrize("text", ["epochs", "=5", "two words=5", "-p=1"])

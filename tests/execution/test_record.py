@@ -12,7 +12,7 @@ from medlib.execution import notebooks, record
 
 
 def notebook(*names):
-    return notebooks.Notebook("toy", Path("toy.ipynb"), (), {"datasets": list(names)})
+    return notebooks.Notebook("toy", Path("toy.ipynb"), {"metadata": {"medlib": {"datasets": list(names)}}})
 
 
 def test_data_is_the_provenance_of_the_sets_that_are_named():

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from medlib.execution import lint, notebooks, run
+from medlib.execution import lint, notebooks, task
 
 PROFILES = sorted((notebooks.folder() / "profiles").glob("*.yaml"))
 
@@ -17,4 +17,4 @@ def test_notebook_keeps_the_contract(notebook):
 def test_profile_sets_parameters_that_exist(profile):
     for name in yaml.safe_load(profile.read_text()):
         notebook = notebooks.find(name)
-        assert set(run.plan(notebook, {}, profile.stem).values) > set()
+        assert set(task.plan(notebook, {}, profile.stem).values) > set()

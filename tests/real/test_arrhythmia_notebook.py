@@ -7,7 +7,7 @@ import pytest
 
 from medlib import datasets
 from medlib.errors import DataError
-from medlib.execution import notebooks, run
+from medlib.execution import notebooks, task
 
 SHORT = {"dataset": "mitdb", "n_networks": 1, "n_folds": 2, "epochs": 1, "batch_size": 256, "n_resampled": 1}
 
@@ -19,7 +19,7 @@ def test_a_short_run_on_real_patients_beats_the_baseline(tmp_path):
             datasets.locate("mitdb")
     except DataError:
         pytest.skip("the real mitdb is neither in MEDLIB_DATA nor in the cache")
-    made = run.run(run.plan(notebooks.find("ecg/arrhythmia_1dcnn"), SHORT), tmp_path)
+    made = task.run(task.plan(notebooks.find("ecg/arrhythmia_1dcnn"), SHORT), tmp_path)
     assert made.done and made.results.data == "real"
     metrics = {metric.name: metric for metric in made.results.metrics}
     assert metrics["macro_f1_nsv"].n == 22

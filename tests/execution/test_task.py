@@ -8,7 +8,7 @@ import pytest
 
 from medlib import resources
 from medlib.errors import DataError, UsageError
-from medlib.execution import catalogue, engine, notebooks, run
+from medlib.execution import catalogue, engine, notebooks, record, runs, task
 
 TOY = [
     "from pathlib import Path\n"
@@ -29,19 +29,22 @@ FAILING = ["fail: bool = True", "done = 1", "raise ValueError('on purpose')", "n
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     """A notebook that names a kernel which is not here, run once where another ``python3`` would win."""
-    folder = tmp_path_factory.mktemp("toy")
+    root = tmp_path_factory.mktemp("house")
+    folder = root / "notebooks"
+    folder.mkdir()
     node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in TOY])
     node.cells[0].metadata.tags = ["parameters"]
     node.metadata.kernelspec = {"name": "not-here", "display_name": "Not here"}
     nbformat.write(node, folder / "toy.ipynb")
-    specification = folder / "share" / "kernels" / "python3" / "kernel.json"
+    specification = root / "share" / "kernels" / "python3" / "kernel.json"
     specification.parent.mkdir(parents=True)
     specification.write_text(json.dumps({"argv": ["false"], "display_name": "Wrong", "language": "python"}))
     notebook = notebooks.read(folder / "toy.ipynb")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JUPYTER_PATH", str(folder / "share"))
-        made = run.run(run.plan(notebook, {"epochs": "3", "folder": "a b", "shape": [3, 4]}), folder / "runs")
-    return notebook, made
+        patch.setenv("JUPYTER_PATH", str(root / "share"))
+        patch.setattr(resources, "root", lambda: root)
+        made = task.run(task.plan(notebook, {"epochs": "3", "folder": "a b", "shape": [3, 4]}), root / "runs")
+        yield notebook, made
 
 
 def outputs(made):
@@ -51,11 +54,11 @@ def outputs(made):
 
 def test_folder_holds_the_whole_run(toy):
     _, made = toy
-    assert made.done and made.repeated
+    assert made.done and made.new
     names = {path.name for path in made.folder.iterdir()}
     assert names == {"notebook.ipynb", "notebook.html", "results.json", "record.json", "files"}
     assert (made.folder / "files" / "model.txt").read_text() == "weights"
-    assert [path.name for path in made.folder.parent.iterdir()] == [made.record["key"]]
+    assert left(made.folder.parent) == [made.folder]
 
 
 def test_parameters_reach_the_notebook_with_their_type(toy):
@@ -90,14 +93,19 @@ def test_page_keeps_alternative_text_and_drops_scripts_of_outputs(toy):
 def test_finished_run_is_found(toy, monkeypatch):
     notebook, made = toy
     monkeypatch.setattr(engine, "execute", lambda *arguments: pytest.fail("it ran again"))
-    found = run.run(
-        run.plan(notebook, {"epochs": 3, "folder": "a b", "shape": [3, 4], "seed": "7"}), made.folder.parents[1]
+    found = task.run(
+        task.plan(notebook, {"epochs": 3, "folder": "a b", "shape": [3, 4], "seed": "7"}), made.folder.parents[1]
     )
-    assert (found.folder, found.record, found.repeated) == (made.folder, made.record, False)
+    assert (found.folder, found.record, found.new) == (made.folder, made.record, False)
 
 
-def copy_instead(source, destination, *_):
-    destination.write_bytes(source.read_bytes())
+def copy_instead(notebook, destination, *_):
+    destination.write_bytes(notebook.path.read_bytes())
+
+
+def left(folder):
+    """What is in a folder beside locks."""
+    return [path for path in folder.iterdir() if path.name != ".locks"]
 
 
 @pytest.fixture
@@ -107,31 +115,31 @@ def no_kernel(monkeypatch):
 
 
 def test_force_runs_again_and_replaces(no_kernel, save, tmp_path):
-    task = run.plan(notebooks.read(save(["epochs: int = 5"])), {})
-    first = run.run(task, tmp_path / "runs")
+    planned = task.plan(notebooks.read(save(["epochs: int = 5"])), {})
+    first = task.run(planned, tmp_path / "runs")
     (first.folder / "mark").touch()
-    second = run.run(task, tmp_path / "runs", force=True)
-    assert second.folder == first.folder and second.repeated
+    second = task.run(planned, tmp_path / "runs", force=True)
+    assert second.folder == first.folder and second.new
     assert not (second.folder / "mark").exists()
-    assert list(second.folder.parent.iterdir()) == [second.folder]
+    assert left(second.folder.parent) == [second.folder]
 
 
 def test_key_follows_source_parameters_library_versions(no_kernel, save, tmp_path, monkeypatch):
     def key(source="epochs: int = 5", values=()):
-        return run.run(run.plan(notebooks.read(save([source])), dict(values)), tmp_path / "runs").record["key"]
+        return task.run(task.plan(notebooks.read(save([source])), dict(values)), tmp_path / "runs").record["key"]
 
     keys = [key(), key("epochs: int = 5 "), key(values={"epochs": 6})]
-    monkeypatch.setattr(run.record, "library", lambda: "changed")
+    monkeypatch.setattr(record, "library", lambda: "changed")
     keys.append(key())
-    monkeypatch.setattr(run.record, "versions", lambda: {"torch": "3"})
+    monkeypatch.setattr(record, "versions", lambda: {"torch": "3"})
     keys.append(key())
     assert len(set(keys)) == len(keys)
     assert key(values={"epochs": "5"}) == keys[-1]
 
 
 def test_failed_notebook_keeps_what_it_reached_and_its_traceback(save, tmp_path):
-    task = run.plan(notebooks.read(save(FAILING)), {})
-    made = run.run(task, tmp_path / "runs")
+    planned = task.plan(notebooks.read(save(FAILING)), {})
+    made = task.run(planned, tmp_path / "runs")
     assert not made.done and made.folder.name == f"{made.record['key']}-failed"
     assert made.record["error"] == {"name": "ValueError", "message": "on purpose", "cell": 3}
     assert "ValueError: on purpose" in (made.folder / "traceback.txt").read_text()
@@ -141,35 +149,35 @@ def test_failed_notebook_keeps_what_it_reached_and_its_traceback(save, tmp_path)
         if "execution_count" in cell
     ]
     assert counts == [1, 2, 3, None]
-    assert list(made.folder.parent.iterdir()) == [made.folder]
+    assert left(made.folder.parent) == [made.folder]
 
 
 def test_dead_kernel_is_a_failure(save, tmp_path):
-    made = run.run(run.plan(notebooks.read(save(["x = 1", "import os\nos._exit(1)"])), {}), tmp_path / "runs")
+    made = task.run(task.plan(notebooks.read(save(["x = 1", "import os\nos._exit(1)"])), {}), tmp_path / "runs")
     assert not made.done and made.record["error"]["name"] == "DeadKernelError"
     assert (made.folder / "notebook.ipynb").is_file()
 
 
 def test_success_clears_the_failure_before_it(monkeypatch, save, tmp_path):
-    task = run.plan(notebooks.read(save(["epochs: int = 5"])), {})
+    planned = task.plan(notebooks.read(save(["epochs: int = 5"])), {})
     monkeypatch.setattr(engine, "execute", lambda *_: 1 / 0)
-    assert not run.run(task, tmp_path / "runs").done
+    assert not task.run(planned, tmp_path / "runs").done
     monkeypatch.setattr(engine, "execute", copy_instead)
-    made = run.run(task, tmp_path / "runs")
-    assert made.done and list(made.folder.parent.iterdir()) == [made.folder]
+    made = task.run(planned, tmp_path / "runs")
+    assert made.done and left(made.folder.parent) == [made.folder]
 
 
 def test_failure_does_not_replace_a_finished_run(no_kernel, monkeypatch, save, tmp_path):
-    task = run.plan(notebooks.read(save(["epochs: int = 5"])), {})
-    first = run.run(task, tmp_path / "runs")
+    planned = task.plan(notebooks.read(save(["epochs: int = 5"])), {})
+    first = task.run(planned, tmp_path / "runs")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(engine, "execute", full)
-    failed = run.run(task, tmp_path / "runs", force=True)
+    failed = task.run(planned, tmp_path / "runs", force=True)
     assert not failed.done and "No space left" in failed.record["error"]["message"]
-    assert run.run(task, tmp_path / "runs").record == first.record
+    assert task.run(planned, tmp_path / "runs").record == first.record
 
 
 def test_interruption_is_recorded_and_passed_on(monkeypatch, save, tmp_path):
@@ -178,16 +186,16 @@ def test_interruption_is_recorded_and_passed_on(monkeypatch, save, tmp_path):
 
     monkeypatch.setattr(engine, "execute", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run.run(run.plan(notebooks.read(save(["epochs: int = 5"])), {}), tmp_path / "runs")
-    (folder,) = (tmp_path / "runs" / "toy").iterdir()
-    assert folder.name.endswith("-failed") and run.load(folder).record["error"]["name"] == "KeyboardInterrupt"
+        task.run(task.plan(notebooks.read(save(["epochs: int = 5"])), {}), tmp_path / "runs")
+    (folder,) = left(tmp_path / "runs" / "toy")
+    assert folder.name.endswith("-failed") and runs.load(folder).record["error"]["name"] == "KeyboardInterrupt"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"status": "unheard"}'])
 def test_damaged_record_is_refused(tmp_path, content):
     (tmp_path / "record.json").write_text(content)
     with pytest.raises(DataError, match="is not a run"):
-        run.load(tmp_path)
+        runs.load(tmp_path)
 
 
 @pytest.fixture
@@ -203,8 +211,8 @@ def house(monkeypatch, tmp_path, save):
 
 
 def test_given_values_win_over_the_profile(house):
-    task = run.plan(notebooks.read(house), {"epochs": "7"}, "real")
-    assert task.values == {"epochs": 7, "rate": 0.001}
+    planned = task.plan(notebooks.read(house), {"epochs": "7"}, "real")
+    assert planned.values == {"epochs": 7, "rate": 0.001}
 
 
 @pytest.mark.parametrize(
@@ -212,19 +220,19 @@ def test_given_values_win_over_the_profile(house):
 )
 def test_profile_is_checked(house, profile, message):
     with pytest.raises(UsageError, match=message):
-        run.plan(notebooks.read(house), {}, profile)
+        task.plan(notebooks.read(house), {}, profile)
 
 
 def test_profile_without_a_set_for_the_notebook_is_refused(house, save):
     with pytest.raises(UsageError, match="no set of parameters for toy"):
-        run.plan(notebooks.read(save(["x: int = 1"])), {}, "real")
+        task.plan(notebooks.read(save(["x: int = 1"])), {}, "real")
 
 
 def test_kept_figures_are_listed_and_go_stale(house, toy, monkeypatch):
     notebook = notebooks.read(house)
     identity = {"id": notebook.id, "profile": "real", "code": notebooks.digest(notebook.cells)}
     _, made = toy
-    path = run.keep(run.Run(made.folder, made.record | identity, made.results, True))
+    path = runs.keep(runs.Run(made.folder, made.record | identity, made.results, True))
     assert path == resources.root() / "data" / "results" / "real" / "ecg" / "arrhythmia.json"
     (entry,) = catalogue.entries()
     assert entry["id"] == "ecg/arrhythmia"
@@ -236,4 +244,4 @@ def test_kept_figures_are_listed_and_go_stale(house, toy, monkeypatch):
 def test_failed_run_is_not_kept(house, toy):
     _, made = toy
     with pytest.raises(UsageError, match="nothing to keep"):
-        run.keep(run.Run(made.folder, made.record | {"status": "failed"}, made.results, True))
+        runs.keep(runs.Run(made.folder, made.record | {"status": "failed"}, made.results, True))
