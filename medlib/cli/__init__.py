@@ -16,6 +16,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.command("list")(notebooks.list_notebooks)
 app.command("run")(runs.run)
+app.command("sweep")(runs.sweep)
 app.command("validate")(notebooks.validate)
 app.command("lab", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(notebooks.lab)
 

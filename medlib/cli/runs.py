@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,27 +10,29 @@ import typer
 
 from medlib.cli.display import short, show_failure, show_table, spent, title
 
+INTERRUPTED = 128 + signal.SIGINT  # what a shell says of a process that Ctrl-C ended
+
 Names = Annotated[list[str], typer.Argument(metavar="NOTEBOOK...", help="Ids, or paths of any .ipynb files.")]
 Profile = Annotated[str, typer.Option(help="Named set of parameters; smoke is the defaults.")]
-Assignments = Annotated[
-    list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter; wins over --parameters and --profile.")
-]
 File = Annotated[
     Path | None, typer.Option("--parameters", metavar="FILE", help="YAML of names and values; wins over --profile.")
 ]
 Out = Annotated[Path, typer.Option(help="Folder of all runs.")]
 Force = Annotated[bool, typer.Option("--force", help="Run even if a finished run is there.")]
-INTERRUPTED = 128 + signal.SIGINT  # what a shell says of a process that Ctrl-C ended
-Timeout = Annotated[float | None, typer.Option(min=0.001, metavar="SECONDS", help="Limit for a notebook.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Processes at once; the cores are divided among them.")]
+Timeout = Annotated[float | None, typer.Option(min=0.001, metavar="SECONDS", help="Limit for a whole notebook.")]
 CellTimeout = Annotated[float | None, typer.Option(min=0.001, metavar="SECONDS", help="Limit for one cell.")]
 
 
 def run(
     names: Names,
     profile: Profile = "smoke",
-    assignments: Assignments = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter; wins over files and profiles.")
+    ] = None,
     file: File = None,
     out: Out = Path("runs"),
+    jobs: Jobs = 1,
     force: Force = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the figures as those that the project claims.")] = False,
     timeout: Timeout = None,
@@ -40,9 +43,13 @@ def run(
 ) -> None:
     """Run notebooks, each to a folder with its executed copy, results and record.
 
+    A notebook of medlib runs in a folder of its run; any other in its own folder, as in JupyterLab. A finished run is
+    found again as long as notebook, parameters, library, versions and registered data are the same; files that a
+    notebook from elsewhere reads are not looked at, so run it with --force after they change.
+
     Example: medlib run ecg/arrhythmia_1dcnn --profile real -p seed=1
     """
-    from medlib.execution import notebooks, parameters, runs
+    from medlib.execution import given, notebooks, parameters, runs, sweep
     from medlib.execution import task as tasks
 
     found = [notebooks.find(name) for name in names]
@@ -50,34 +57,122 @@ def run(
         for notebook in found:
             _show_parameters(notebook.id, parameters.declared(notebook).values())
         return
-    values = (parameters.from_file(file) if file else {}) | dict(map(parameters.assignment, assignments or []))
+    values = (given.from_file(file) if file else {}) | given.assignments(assignments or [])
+    planned = [tasks.plan(notebook, values, profile) for notebook in found]
     limits = tasks.Limits(cell_timeout, timeout)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a cluster sends before it kills
-    failed = False
-    for task in [tasks.plan(notebook, values, profile) for notebook in found]:
-        try:
-            made = tasks.run(task, out, force=force, progress=sys.stderr.isatty(), limits=limits)
-        except tasks.Interrupted as interrupted:
-            show_failure(interrupted.run)
-            raise typer.Exit(INTERRUPTED) from interrupted
-        _show_run(made)
-        failed = failed or not made.done
-        if keep and made.done:
-            typer.echo(f"kept      {short(runs.keep(made))}")
-    raise typer.Exit(1 if failed else 0)
+    failed = 0
+    with _stopping_well():
+        for _, made in sweep.execute(planned, out, jobs=jobs, force=force, limits=limits, progress=sys.stderr.isatty()):
+            failed += not _show_run(made)
+            if keep and isinstance(made, runs.Run) and made.done:
+                typer.echo(f"kept      {short(runs.keep(made))}")
+    raise typer.Exit(min(failed, 1))
 
 
-def _show_parameters(title, parameters):
+def sweep(
+    name: Annotated[str, typer.Argument(metavar="NOTEBOOK", help="Id, or path of any .ipynb file.")],
+    assignments: Annotated[
+        list[str] | None, typer.Option("-p", metavar="NAME=VALUES", help="Values of a parameter: 1,2,3 or 0..4.")
+    ] = None,
+    grid_file: Annotated[
+        Path | None,
+        typer.Option("--grid", metavar="FILE", help="YAML of names and lists of values; -p wins over it."),
+    ] = None,
+    profile: Profile = "smoke",
+    file: File = None,
+    out: Out = Path("runs"),
+    jobs: Jobs = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask scheduler, tcp://HOST:PORT, or slurm for --jobs SLURM jobs."),
+    ] = None,
+    force: Force = False,
+    timeout: Timeout = None,
+    cell_timeout: CellTimeout = None,
+) -> None:
+    """Run a notebook at every combination of values. A sweep that was stopped goes on where it was.
+
+    Example: medlib sweep ecg/arrhythmia_1dcnn -p epochs=2,4 -p seed=0..4 --jobs 2
+    """
+    from medlib.execution import given, grid, notebooks, parameters, runs
+    from medlib.execution import sweep as sweeps
+    from medlib.execution import task as tasks
+
+    notebook = notebooks.find(name)
+    grids = grid.from_file(grid_file) if grid_file else [{}]
+    points = grid.points(parameters.declared(notebook), given.assignments(assignments or []), grids)
+    fixed = given.from_file(file) if file else {}
+    planned = [tasks.plan(notebook, fixed | point, profile) for point in points]
+    swept = {parameter for point in points for parameter in point}
+    counts = {"found": 0, "made": 0, "failed": 0}
+    with _stopping_well(), _progress(len(planned)) as advance:
+        for task, made in sweeps.execute(
+            planned, out, jobs=jobs, scheduler=scheduler, force=force, limits=tasks.Limits(cell_timeout, timeout)
+        ):
+            point = ", ".join(f"{key}={value}" for key, value in task.values.items() if key in swept)
+            done = isinstance(made, runs.Run) and made.done
+            kind = "failed" if not done else "made" if made.new else "found"
+            counts[kind] += 1
+            advance(f"{point or 'defaults'}: {kind}")
+            if not done:
+                _show_run(made)
+    typer.echo(", ".join(f"{count} {kind}" for kind, count in counts.items() if count) + f"; {short(out.resolve())}")
+    raise typer.Exit(min(counts["failed"], 1))
+
+
+@contextmanager
+def _stopping_well():
+    """Ctrl-C, and what a cluster sends before it kills, end the command with a word about what is kept."""
+    from medlib.execution.task import Interrupted
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if isinstance(interrupt, Interrupted):
+            show_failure(interrupt.run)
+        typer.echo("Interrupted; finished runs are kept, and the same command goes on from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from interrupt
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _progress(total):
+    """A bar on a terminal, elsewhere a line for each run: a function that takes the line."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        numbers = iter(range(1, total + 1))
+        yield lambda line: typer.echo(f"[{next(numbers)}/{total}] {line}", err=True)
+        return
+    with Progress(console=console) as progress:
+        bar = progress.add_task("runs", total=total)
+
+        def advance(line):
+            progress.update(bar, advance=1, description=line)
+
+        yield advance
+
+
+def _show_parameters(heading, parameters):
     rows = [(found.name, found.annotation, repr(found.default), found.meaning) for found in parameters]
-    show_table(("name", "type", "default", "meaning"), rows, title)
+    show_table(("name", "type", "default", "meaning"), rows, heading)
 
 
 def _show_run(made):
+    """Show a run, or the error that there is instead; whether it is done."""
+    if isinstance(made, Exception):
+        typer.echo(f"Error: {made}", err=True)
+        return False
     if not made.done:
         show_failure(made)
-        return
+        return False
     typer.echo(f"{title(made)} {'done' if made.new else 'was done before (--force runs it again),'} in {spent(made)}")
     if made.results is not None:
         header, *rows = made.results.table()
         show_table(header, rows, made.results.provenance())
-    typer.echo(f"notebook  {short(made.folder / 'notebook.ipynb')}\npage      {short(made.folder / 'notebook.html')}")
+    typer.echo(f"notebook  {short(made.folder / 'notebook.ipynb')}")
+    return True

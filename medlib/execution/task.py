@@ -7,10 +7,9 @@ import time
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from medlib.errors import MedlibError, UsageError
-from medlib.execution import notebooks, parameters, record, runs
+from medlib.execution import given, notebooks, parameters, record, runs
 from medlib.results import MIME_TYPE, Results
 
 
@@ -86,8 +85,8 @@ def plan(notebook, values, profile="smoke"):
             f"{notebook.id} is written in {notebook.language}; medlib runs notebooks in Python only, in its own "
             "interpreter. Run it with papermill and a kernel of that language."
         )
-    given = parameters.profile(profile, notebook) | values
-    return Task(notebook.without_outputs(), parameters.check(parameters.declared(notebook), given), profile)
+    values = given.profile(profile, notebook) | values
+    return Task(notebook.without_outputs(), parameters.check(parameters.declared(notebook), values), profile)
 
 
 def run(task, out, *, force=False, progress=False, limits=NO_LIMITS):
@@ -170,7 +169,6 @@ def _execute(task, work, progress, limits):
         try:
             engine.execute(task.notebook, executed, task.values, folder, limits, seen, progress)
             bundle = _bundle(notebooks.read(executed))
-            (work / "notebook.html").write_text(engine.page(executed, task.notebook.id), encoding="utf-8")
         except (Exception, KeyboardInterrupt) as caught:  # whatever stops a notebook goes into its record
             error = caught
     outcome = {
