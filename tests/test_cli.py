@@ -53,7 +53,16 @@ def medlib(capsys):
 
 @pytest.mark.parametrize(
     "command",
-    [["list"], ["run"], ["validate"], ["lab"], *(["data", name] for name in ("list", "fetch", "verify", "where"))],
+    [
+        ["list"],
+        ["run"],
+        ["sweep"],
+        ["results"],
+        ["report"],
+        ["validate"],
+        ["lab"],
+        *(["data", name] for name in ("list", "fetch", "verify", "where")),
+    ],
 )
 def test_every_command_has_an_example(medlib, command):
     code, out, _ = medlib(*command, "--help")
@@ -64,8 +73,8 @@ def test_run_then_find_then_keep_then_list(house, medlib):
     code, out, err = medlib("run", "ecg/arrhythmia", "-p", "epochs=3")
     assert (code, err) == (0, "")
     assert "f1_s" in out and "0.300" in out and "simulated (toy 1)" in out
-    (page,) = (line.split()[1] for line in out.splitlines() if line.startswith("page"))
-    assert (house / page).is_file() and not page.startswith("/")
+    (executed,) = (line.split()[1] for line in out.splitlines() if line.startswith("notebook "))
+    assert (house / executed).is_file() and not executed.startswith("/")
     code, out, _ = medlib("run", "ecg/arrhythmia", "-p", "epochs=3", "--keep")
     assert code == 0 and "was done before" in out and "data/results/smoke/ecg/arrhythmia.json" in out
     code, out, _ = medlib("list", "--json")

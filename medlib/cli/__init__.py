@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from medlib.cli import data, notebooks, runs
+from medlib.cli import data, display, notebooks, report, results, runs
 from medlib.errors import MedlibError
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ app.add_typer(data.app, name="data")
 app.command("list")(notebooks.list_notebooks)
 app.command("run")(runs.run)
 app.command("sweep")(runs.sweep)
+app.command("results")(results.results)
+app.command("report")(report.report)
 app.command("validate")(notebooks.validate)
 app.command("lab", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(notebooks.lab)
 
@@ -37,5 +39,5 @@ def main(arguments=None):
     try:
         app(arguments)
     except MedlibError as error:
-        typer.echo(f"Error: {error}", err=True)
+        display.echo_error(f"Error: {error}")
         sys.exit(error.exit_code)

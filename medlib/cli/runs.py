@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from medlib.cli.display import short, show_failure, show_table, spent, title
+from medlib.cli.display import echo_error, short, show_failure, show_table, spent, title
 
 INTERRUPTED = 128 + signal.SIGINT  # what a shell says of a process that Ctrl-C ended
 
@@ -49,7 +49,7 @@ def run(
 
     Example: medlib run ecg/arrhythmia_1dcnn --profile real -p seed=1
     """
-    from medlib.execution import given, notebooks, parameters, runs, sweep
+    from medlib.execution import notebooks, parameters, runs, sources, sweep
     from medlib.execution import task as tasks
 
     found = [notebooks.find(name) for name in names]
@@ -57,7 +57,7 @@ def run(
         for notebook in found:
             _show_parameters(notebook.id, parameters.declared(notebook).values())
         return
-    values = (given.from_file(file) if file else {}) | given.assignments(assignments or [])
+    values = (sources.from_file(file) if file else {}) | sources.assignments(assignments or [])
     planned = [tasks.plan(notebook, values, profile) for notebook in found]
     limits = tasks.Limits(cell_timeout, timeout)
     failed = 0
@@ -94,14 +94,14 @@ def sweep(
 
     Example: medlib sweep ecg/arrhythmia_1dcnn -p epochs=2,4 -p seed=0..4 --jobs 2
     """
-    from medlib.execution import given, grid, notebooks, parameters, runs
+    from medlib.execution import grid, notebooks, parameters, runs, sources
     from medlib.execution import sweep as sweeps
     from medlib.execution import task as tasks
 
     notebook = notebooks.find(name)
     grids = grid.from_file(grid_file) if grid_file else [{}]
-    points = grid.points(parameters.declared(notebook), given.assignments(assignments or []), grids)
-    fixed = given.from_file(file) if file else {}
+    points = grid.points(parameters.declared(notebook), sources.assignments(assignments or []), grids)
+    fixed = sources.from_file(file) if file else {}
     planned = [tasks.plan(notebook, fixed | point, profile) for point in points]
     swept = {parameter for point in points for parameter in point}
     counts = {"found": 0, "made": 0, "failed": 0}
@@ -165,7 +165,7 @@ def _show_parameters(heading, parameters):
 def _show_run(made):
     """Show a run, or the error that there is instead; whether it is done."""
     if isinstance(made, Exception):
-        typer.echo(f"Error: {made}", err=True)
+        echo_error(f"Error: {made}")
         return False
     if not made.done:
         show_failure(made)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from medlib.errors import UsageError
-from medlib.execution import given, parameters
+from medlib.execution import parameters, sources
 
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 CLOSING = {"[": "]", "(": ")", "{": "}"}
@@ -99,9 +99,9 @@ def from_file(path):
     UsageError
         If the file cannot be read as that.
     """
-    content = given.read_yaml(path)
+    content = sources.read_yaml(path)
     grids = content if isinstance(content, list) else [content]
-    if not grids or not all(given.is_table(grid) for grid in grids):
+    if not grids or not all(sources.is_table(grid) for grid in grids):
         raise UsageError(f"{path} is not a grid; write for each parameter a line such as seed: [0, 1, 2] or seed: 0..2")
     return grids
 

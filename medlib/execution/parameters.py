@@ -118,6 +118,25 @@ def parse(source):
     return found
 
 
+def defaults(parameters):
+    """Values of parameters that are not given, with the types that they declare where their source is a literal.
+
+    Parameters
+    ----------
+    parameters : dict of str to Parameter
+
+    Returns
+    -------
+    dict of str to object
+
+    Examples
+    --------
+    >>> defaults(parse("rate: float = 1\\nstart: float = 2 * rate"))
+    {'rate': 1.0, 'start': '2 * rate'}
+    """
+    return {name: _typed_default(found) for name, found in parameters.items()}
+
+
 def check(parameters, values):
     """Values that a notebook may be given, with the types that it declares.
 
@@ -147,6 +166,13 @@ def check(parameters, values):
             hint = notebooks.suggestion(name, parameters)
             raise UsageError(f"There is no parameter {name}. {hint} The notebook's parameters: {known}.")
     return {name: _value(parameters[name], value) for name, value in values.items()}
+
+
+def _typed_default(parameter):
+    try:
+        return _value(parameter, parameter.default)
+    except UsageError:
+        return parameter.default
 
 
 def _value(parameter, value):

@@ -12,6 +12,7 @@ from medlib.errors import DataError, UsageError
 from medlib.results import Results
 
 RECORD = "record.json"
+MAXIMUM_BYTES = 10_000_000
 # What a record can say; "running" is said of a folder that is not in its place yet.
 STATUSES = ("done", "failed", "running")
 TEXTS = ("id", "key", "profile", "started", "status")
@@ -61,10 +62,9 @@ def lock(folder):
     """
     import filelock
 
-    key = folder.name.removeprefix(".").removesuffix("-failed")
-    locks = folder.parent / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    return filelock.FileLock(locks / key)
+    file = _lock_file(folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(file)
 
 
 def load(folder, new=False):
@@ -87,16 +87,16 @@ def load(folder, new=False):
         If its record or its results are damaged.
     """
     try:
-        record = json.loads((folder / RECORD).read_bytes())
-        bundle = folder / "results.json"
-        results = Results.from_dict(json.loads(bundle.read_bytes())) if bundle.is_file() else None
+        record = _read(folder / RECORD)
         if not all(isinstance(record[field], str) for field in TEXTS) or not isinstance(record["parameters"], dict):
             raise ValueError(f"its record lacks one of parameters, {', '.join(TEXTS)}")
         if record["status"] not in STATUSES:
             raise ValueError(f"its status is {record['status']}")
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        bundle = folder / "results.json"
+        results = Results.from_dict(_read(bundle)) if bundle.is_file() else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise DataError(f"{folder} is not a run ({error}); move it away, or run again with --force.") from error
-    if record["status"] == "running" and _is_free(lock(folder)):
+    if record["status"] == "running" and not _is_locked(folder):
         record["status"] = "killed"
     return Run(folder, record, results, new)
 
@@ -193,11 +193,30 @@ def kept_folder():
     return resources.root() / "data" / "results"
 
 
-def _is_free(lock):
+def _lock_file(folder):
+    return folder.parent / ".locks" / folder.name.removeprefix(".").removesuffix("-failed")
+
+
+def _read(path):
+    """JSON of a file that may come from anyone: of bounded size, and without NaN and infinity, which are not JSON."""
+    if path.stat().st_size > MAXIMUM_BYTES:
+        raise ValueError(f"{path.name} is larger than {MAXIMUM_BYTES:,} bytes")
+    return json.loads(path.read_bytes(), parse_constant=_refuse)
+
+
+def _refuse(constant):
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _is_locked(folder):
+    """Whether the process that makes a run still lives; nothing is written."""
     import filelock
 
-    try:
-        with lock.acquire(timeout=0):
-            return True
-    except filelock.Timeout:
+    file = _lock_file(folder)
+    if not file.is_file():
         return False
+    try:
+        with filelock.FileLock(file).acquire(timeout=0):
+            return False
+    except (filelock.Timeout, OSError):
+        return True

@@ -130,7 +130,7 @@ def _local(jobs):
         n_workers=jobs,
         threads_per_worker=1,
         memory_limit=None,
-        dashboard_address=None,
+        dashboard_address=":0",
         env={name: os.environ.get(name, threads) for name in THREAD_VARIABLES},
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from medlib.errors import MedlibError, UsageError
-from medlib.execution import given, notebooks, parameters, record, runs
+from medlib.execution import notebooks, parameters, record, runs, sources
 from medlib.results import MIME_TYPE, Results
 
 
@@ -52,8 +52,8 @@ class Task:
 
     def identity(self, surroundings):
         """Everything that decides the outcome, as plain JSON."""
-        defaults = {name: found.default for name, found in parameters.declared(self.notebook).items()}
-        return {"parameters": json.loads(json.dumps(defaults | self.values, default=str)), **surroundings}
+        values = parameters.defaults(parameters.declared(self.notebook)) | self.values
+        return {"parameters": json.loads(json.dumps(values, default=str)), **surroundings}
 
     def place(self, out, surroundings):
         """Folder of the finished run, ``<out>/<id>/<key>/``; the key is a hash of the identity."""
@@ -85,7 +85,7 @@ def plan(notebook, values, profile="smoke"):
             f"{notebook.id} is written in {notebook.language}; medlib runs notebooks in Python only, in its own "
             "interpreter. Run it with papermill and a kernel of that language."
         )
-    values = given.profile(profile, notebook) | values
+    values = sources.profile(profile, notebook) | values
     return Task(notebook.without_outputs(), parameters.check(parameters.declared(notebook), values), profile)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medlib.errors import UsageError
-from medlib.execution import notebooks, parameters
+from medlib.execution import notebooks, parameters, sources
 
 SOURCE = '''
 """Prose is passed over."""
@@ -131,4 +131,4 @@ def test_notebook_without_a_tagged_cell_has_none():
 @pytest.mark.parametrize("text", ["epochs", "=5", "two words=5", "-p=1"])
 def test_assignment_needs_a_name_and_a_value(text):
     with pytest.raises(UsageError, match="NAME=VALUE"):
-        parameters.assignment(text)
+        sources.assignments([text])
