@@ -70,16 +70,18 @@ def split(text):
     for character in text:
         if open_ and character == open_[-1]:
             open_.pop()
-        elif character in CLOSING and not (open_ and open_[-1] in QUOTES):
+        elif open_ and open_[-1] in QUOTES:
+            pass
+        elif character in CLOSING:
             open_.append(CLOSING[character])
-        elif character in QUOTES and not (open_ and open_[-1] in QUOTES):
+        elif character in QUOTES and (open_ or not pieces[-1]):  # within a word it is an apostrophe
             open_.append(character)
         if character == "," and not open_:
             pieces.append("")
         else:
             pieces[-1] += character
     if open_:
-        raise UsageError(f"{text!r} lacks a closing {open_[-1]}")
+        raise UsageError(f"{text!r} lacks a closing {open_[-1]}; add it, or put the value in quotes.")
     return [piece[1:-1] if piece[:1] in QUOTES and piece[-1:] == piece[:1] != piece else piece for piece in pieces]
 
 

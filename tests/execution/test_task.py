@@ -5,6 +5,7 @@ import sys
 
 import nbformat
 import pytest
+from jupyter_client.kernelspec import KernelSpec
 
 from medlib import resources
 from medlib.errors import DataError, UsageError
@@ -142,10 +143,32 @@ def test_failed_notebook_keeps_what_it_reached_and_its_traceback(save, tmp_path)
     assert left(made.folder.parent) == [made.folder]
 
 
-def test_dead_kernel_is_a_failure(save, tmp_path):
-    made = task.run(task.plan(notebooks.read(save(["x = 1", "import os\nos._exit(1)"])), {}), tmp_path / "runs")
-    assert not made.done and made.record["error"]["name"] == "DeadKernelError"
-    assert (made.folder / "notebook.ipynb").is_file()
+LATE = """
+import os, sys
+from pathlib import Path
+starts = Path(__file__).with_name("starts.txt")
+with starts.open("a") as file:
+    file.write("x")
+if len(starts.read_text()) < {needed}:
+    sys.exit("Address already in use")
+os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", "-f", sys.argv[1]])
+"""
+
+
+@pytest.mark.parametrize(("needed", "starts", "done"), [(3, 3, True), (4, 3, False)])
+def test_kernel_that_does_not_start_is_tried_again(save, tmp_path, monkeypatch, needed, starts, done):
+    (tmp_path / "late.py").write_text(LATE.format(needed=needed))
+    late = KernelSpec(argv=[sys.executable, str(tmp_path / "late.py"), "{connection_file}"], language="python")
+    monkeypatch.setattr(engine.CurrentKernelSpecs, "get_kernel_spec", lambda *_: late)
+    made = task.run(task.plan(notebooks.read(save(["x: int = 1"])), {}), tmp_path / "runs")
+    assert (made.done, (tmp_path / "starts.txt").read_text()) == (done, starts * "x")
+
+
+def test_failed_cell_is_not_tried_again(save, tmp_path):
+    path = save(["open('starts.txt', 'a').write('x')", "import os\nos._exit(1)"])
+    made = task.run(task.plan(notebooks.read(path), {}), tmp_path / "runs")
+    assert made.record["error"]["name"] == "DeadKernelError" and made.record["error"]["cell"] == 2
+    assert (tmp_path / "starts.txt").read_text() == "x"
 
 
 def test_success_clears_the_failure_before_it(monkeypatch, save, tmp_path):
