@@ -119,13 +119,14 @@ def git(folder):
 
 
 def machine():
-    """System, processor, number of usable cores and names of the GPUs."""
+    """System, processor, number of usable cores, the limit on threads where there is one, and names of the GPUs."""
     gpus = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "system": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "cores": cores,
+        "threads": os.environ.get("OMP_NUM_THREADS"),
         "gpus": gpus.splitlines() if gpus else [],
     }
 

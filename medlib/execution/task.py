@@ -53,7 +53,7 @@ class Task:
     def identity(self, surroundings):
         """Everything that decides the outcome, as plain JSON."""
         values = parameters.defaults(parameters.declared(self.notebook)) | self.values
-        return {"parameters": json.loads(json.dumps(values, default=str)), **surroundings}
+        return {"parameters": json.loads(json.dumps(values, default=str), parse_constant=str), **surroundings}
 
     def place(self, out, surroundings):
         """Folder of the finished run, ``<out>/<id>/<key>/``; the key is a hash of the identity."""

@@ -171,6 +171,11 @@ def test_failed_cell_is_not_tried_again(save, tmp_path):
     assert (tmp_path / "starts.txt").read_text() == "x"
 
 
+def test_default_beyond_the_largest_float_is_recorded_as_text(no_kernel, save, tmp_path):
+    made = task.run(task.plan(notebooks.read(save(["limit: float = 1e999"])), {}), tmp_path / "runs")
+    assert made.record["parameters"] == {"limit": "Infinity"}
+
+
 def test_success_clears_the_failure_before_it(monkeypatch, save, tmp_path):
     planned = task.plan(notebooks.read(save(["epochs: int = 5"])), {})
     monkeypatch.setattr(engine, "execute", lambda *_: 1 / 0)
