@@ -1,5 +1,6 @@
 """What several commands show in the same way."""
 
+import sys
 from pathlib import Path
 
 import typer
@@ -36,6 +37,10 @@ def show_failure(run):
     typer.echo(f"{title(run)} {run.record['status']}{where} after {spent(run)}", err=True)
     if error is not None:
         echo_error(f"{error['name']}: {error['message']}")
+        if error["name"] == "ModuleNotFoundError":
+            typer.echo(
+                f"Notebooks run in medlib's own Python; install it there: {sys.executable} -m pip install", err=True
+            )
     for what, name in (("reached", "notebook.ipynb"), ("traceback", "traceback.txt")):
         if (run.folder / name).is_file():
             typer.echo(f"{what:9} {short(run.folder / name)}", err=True)

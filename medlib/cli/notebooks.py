@@ -30,21 +30,35 @@ def list_notebooks(
     show_table(("id", "title", "task", "datasets", "results"), rows)
 
 
-def validate(names: Annotated[list[str] | None, typer.Argument(metavar="[NOTEBOOK]...")] = None) -> None:
+def validate(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NOTEBOOK", help="Ids, or paths of any .ipynb files; all by default.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default one for each core, and none idle.")
+    ] = None,
+) -> None:
     """Check the structure of notebooks, then rerun them and compare what they show with what is stored.
+
+    Of a notebook of your own only that is checked without which a comparison means nothing: it is Python, was run from
+    top to bottom without errors, and has no shell escapes, whose failure goes unseen.
+
+    Figures of a cell tagged `varies`, such as those of a network that is trained again, are compared roughly.
 
     Example: medlib validate ecg/arrhythmia_1dcnn
     """
     from medlib.execution import lint, notebooks, validation
 
     found = [notebooks.find(name) for name in names] if names else notebooks.everything()
-    problems = {notebook.id: lint.problems(notebook) for notebook in found}
-    for identifier, lines in problems.items():
+    problems = [lint.problems(notebook) for notebook in found]
+    for notebook, lines in zip(found, problems, strict=True):
         for line in lines:
-            typer.echo(f"{identifier}: {line}", err=True)
-    if any(problems.values()):
+            typer.echo(f"{notebook.id}: {line}", err=True)
+    if any(problems):
+        bad = sum(map(bool, problems))
+        typer.echo(f"{bad} of {len(found)} notebooks break a rule; none was run", err=True)
         raise typer.Exit(1)
-    raise typer.Exit(validation.rerun([notebook.path for notebook in found]))
+    raise typer.Exit(validation.rerun([notebook.path for notebook in found], jobs))
 
 
 def lab(context: typer.Context) -> None:

@@ -1,19 +1,21 @@
-"""Run one notebook by papermill in a kernel of the running interpreter, and render the page of what came out."""
+"""Run one notebook by papermill in a kernel of the running interpreter."""
 
 import logging
 import math
 import threading
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
 import ipykernel.kernelspec
 import jupyter_client
-import nbconvert
 import nbformat
 import papermill
 import psutil
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
+from papermill.execute import remove_error_markers
 from papermill.translators import PythonTranslator, papermill_translators
 
 SAMPLING_SECONDS = 0.2
@@ -27,7 +29,9 @@ class CurrentKernelSpecs(KernelSpecManager):
 
     def get_kernel_spec(self, kernel_name):
         """Specification of the running interpreter, whatever the name."""
-        return KernelSpec(resource_dir=ipykernel.kernelspec.RESOURCES, **ipykernel.kernelspec.get_kernel_dict())
+        # The kernel would log an error where the interruption that comes before its end finds it idle.
+        found = ipykernel.kernelspec.get_kernel_dict(extra_arguments=["--log-level=CRITICAL"])
+        return KernelSpec(resource_dir=ipykernel.kernelspec.RESOURCES, **found)
 
 
 class CurrentKernel(jupyter_client.AsyncKernelManager):
@@ -91,6 +95,8 @@ def execute(notebook, destination, parameters, working_folder, limits, seen, pro
         If a limit is reached.
     """
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    for mended in (DuplicateCellId, MissingIDFieldWarning):
+        warnings.simplefilter("ignore", mended)
     papermill_translators.register("python", TypedTranslator)
     deadline = math.inf if limits.notebook is None else time.monotonic() + limits.notebook
     cell_limit = math.inf if limits.cell is None else limits.cell
@@ -116,6 +122,13 @@ def execute(notebook, destination, parameters, working_folder, limits, seen, pro
                 on_cell_execute=count,
                 timeout_func=seconds_left,
             )
+            return
+        except papermill.PapermillExecutionError:
+            # papermill takes an error that its author allowed, by the tag raises-exception, for a failure.
+            executed = remove_error_markers(nbformat.read(destination, as_version=4))
+            if executed.metadata.papermill.exception:
+                raise
+            nbformat.write(executed, destination)
             return
         except RuntimeError:
             # Ports are chosen before the kernel takes them, and another kernel may be faster.
@@ -146,25 +159,6 @@ def watch():
     finally:
         stop.set()
         watcher.join()
-
-
-def page(notebook, title):
-    """HTML of a notebook.
-
-    Parameters
-    ----------
-    notebook : Path
-    title : str
-
-    Returns
-    -------
-    str
-        One page; images carry their alternative text, and scripts in outputs are taken out.
-    """
-    # Of nbconvert's templates, `lab` drops the alternative text and `classic` keeps it.
-    exporter = nbconvert.HTMLExporter(template_name="classic", sanitize_html=True)
-    html, _ = exporter.from_notebook_node(nbformat.read(notebook, as_version=4), {"metadata": {"name": title}})
-    return html
 
 
 def _storable(value):

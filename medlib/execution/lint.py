@@ -1,10 +1,17 @@
-"""Check a notebook against the contract without running it: each rule yields what breaks it."""
+"""Check a notebook without running it: each rule yields what breaks it.
+
+medlib's own notebooks keep the whole contract. Of others only that is asked without which comparing what they show with
+what they store would mean nothing; they may have cells that nbval is told to skip, errors that are meant to be shown
+(tag ``raises-exception``), and warnings.
+"""
 
 import ast
 import itertools
 import re
 
+import nbformat.validator
 from IPython.core.inputtransformer2 import TransformerManager
+from nbval.plugin import comment_markers, metadata_tags
 
 from medlib.errors import UsageError
 from medlib.execution import notebooks, parameters
@@ -47,14 +54,18 @@ def problems(notebook):
     Returns
     -------
     list of str
-        One line a fault, naming the cell (counted from 1, prose included); empty where the contract is kept.
+        One line a fault, naming the cell (counted from 1, prose included); empty where the rules are kept.
     """
-    faults = []
-    for rule in NOTEBOOK_RULES:
-        faults += rule(notebook)
+    if not nbformat.validator.isvalid(notebook.content):
+        return ["it does not follow the schema of nbformat 4; open and save it in JupyterLab"]
+    if notebook.language != "python":
+        return [f"it is written in {notebook.language}; notebooks in Python are validated"]
+    notebook_rules = COMMON_RULES + (NOTEBOOK_RULES if notebook.ours else ())
+    cell_rules = COMMON_CELL_RULES + (CELL_RULES if notebook.ours else ())
+    faults = [fault for rule in notebook_rules for fault in rule(notebook)]
     for number, cell in enumerate(notebook.cells, 1):
         if cell["cell_type"] == "code":
-            faults += [f"cell {number}: {fault}" for rule in CELL_RULES for fault in rule(cell)]
+            faults += [f"cell {number}: {fault}" for rule in cell_rules for fault in rule(cell)]
     return faults
 
 
@@ -118,9 +129,12 @@ def prose_before_code(notebook):
 
 
 def execution_counts(notebook):
-    """The stored outputs come from one run from top to bottom."""
-    counts = [cell.get("execution_count") for cell in notebooks.code_cells(notebook)]
-    if None in counts:
+    """There is something to run, and the stored outputs come from one run from top to bottom."""
+    # Jupyter does not run a cell without source.
+    counts = [cell.get("execution_count") for cell in notebooks.code_cells(notebook) if cell["source"].strip()]
+    if not counts:
+        yield "there is no code in it, so nothing would be compared"
+    elif None in counts:
         yield f"{counts.count(None)} code cells have not been executed; run all cells and save"
     elif counts != list(range(1, len(counts) + 1)):
         yield f"execution counts are {counts}, not 1 to {len(counts)}; restart the kernel and run all cells"
@@ -152,12 +166,26 @@ def length(cell):
         yield f"{lines} lines; at most {MAXIMUM_LINES} in a cell"
 
 
-def source(cell):
-    """Plain Python that runs on any machine: no shell, no unknown magic, no absolute path, no fixed device."""
+def python(cell):
+    """Python without shell escapes."""
     try:
-        tree = ast.parse(TransformerManager().transform_cell(cell["source"]))
+        tree = _tree(cell)
     except SyntaxError as error:
         yield f"not Python: {error}"
+        return
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(attr="system" | "getoutput", value=ast.Call() | ast.Name("os" | "subprocess"))
+            ):
+                yield "shell escape, whose failure would go unseen; write it in Python"
+
+
+def portable(cell):
+    """It runs on any machine: no unknown magic, no absolute path, no fixed device."""
+    try:
+        tree = _tree(cell)
+    except SyntaxError:
         return
     for node in ast.walk(tree):
         match node:
@@ -165,21 +193,36 @@ def source(cell):
                 yield f"absolute path {text!r}; take folders from medlib.datasets or a parameter"
             case ast.Call(func=ast.Attribute(attr="cuda")):
                 yield ".cuda() fails where there is no GPU; write .to(device)"
-            case ast.Call(func=ast.Attribute(attr="system" | "getoutput")):
-                yield "shell escape; write it in Python"
             case ast.Call(
                 func=ast.Attribute(attr="run_line_magic" | "run_cell_magic"), args=[ast.Constant(value=name), *_]
             ) if name not in MAGICS:
                 yield f"magic {name} is none of {', '.join(MAGICS)}"
 
 
-def outputs(cell):
-    """What is stored is fit to be compared and read: no errors, no noise, no paths, no figure without words."""
+def compared(cell):
+    """No mark tells nbval to skip the cell, to expect an error, or to ignore its output."""
+    marks = [tag for tag in notebooks.tags(cell) if tag in metadata_tags]
+    comments = [line.strip().lstrip("# ") for line in cell["source"].splitlines() if line.lstrip().startswith("#")]
+    for mark in [*marks, *(comment for comment in comments if comment in comment_markers)]:
+        yield f"{mark} changes what nbval compares; remove it"
+
+
+def errors(cell):
+    """No error is stored that is not meant: nbval reports the errors of cells, but not those of magics."""
+    if "raises-exception" in notebooks.tags(cell):
+        return
     for output in cell.get("outputs", []):
-        kind, data = output.get("output_type"), output.get("data", {})
-        if kind == "error":
+        if output.get("output_type") == "error":
             yield f"its output is an error: {output.get('ename')}"
-        if kind == "stream" and output.get("name") == "stderr":
+        if output.get("name") == "stderr" and "".join(output.get("text", "")).startswith("UsageError"):
+            yield f"its output is an error: {''.join(output['text']).strip()}"
+
+
+def outputs(cell):
+    """What is stored is fit to be compared and read: no noise, no paths, no figure without words."""
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if output.get("name") == "stderr":
             yield "it wrote to stderr; silence or fix the warning"
         for mime in data:
             described = output.get("metadata", {}).get(mime, {}).get("alt") or cell["metadata"].get("alt")
@@ -190,18 +233,23 @@ def outputs(cell):
             yield f"its output holds the absolute path {found}"
 
 
+def _tree(cell):
+    return ast.parse(TransformerManager().transform_cell(cell["source"]))
+
+
 def _prose(notebook):
     return "\n\n".join(cell["source"] for cell in notebook.cells if cell["cell_type"] == "markdown")
 
 
+COMMON_RULES = (execution_counts,)
+COMMON_CELL_RULES = (python, errors)
 NOTEBOOK_RULES = (
     metadata,
     parameters_cell,
     sections,
     disclaimer,
     prose_before_code,
-    execution_counts,
     results_bundle,
     exercises,
 )
-CELL_RULES = (length, source, outputs)
+CELL_RULES = (length, portable, compared, outputs)

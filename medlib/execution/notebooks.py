@@ -12,6 +12,8 @@ from medlib.errors import UsageError
 
 ID = re.compile(r"\w+(/\w+)*", re.ASCII)
 MAXIMUM_BYTES = 100_000_000
+# Kernels of which a notebook may give the name only, as those of Colab do.
+LANGUAGES = {"ir": "r", "julia": "julia"}
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Notebook:
     @property
     def language(self):
         """Programming language in lower case; Python where it does not say."""
-        about = self.content["metadata"]
-        named = about.get("kernelspec", {}).get("language") or about.get("language_info", {}).get("name") or "python"
+        kernel, about = (self.content["metadata"].get(part, {}) for part in ("kernelspec", "language_info"))
+        named = kernel.get("language") or about.get("name") or LANGUAGES.get(str(kernel.get("name")), "python")
         return str(named).lower()
 
     @property
@@ -55,11 +57,11 @@ class Notebook:
         return self.path.is_relative_to(folder())
 
     def without_outputs(self):
-        """The same notebook as it is before a run: it can be large otherwise, and it is sent to other processes."""
-        cells = [
-            cell | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell
-            for cell in self.cells
-        ]
+        """The same notebook as it is before a run: it can be large otherwise, and it is sent to other processes.
+
+        Parameters that papermill set in an earlier run are outputs too.
+        """
+        cells = [_before_run(cell) for cell in self.cells if "injected-parameters" not in tags(cell)]
         return Notebook(self.id, self.path, self.content | {"cells": cells})
 
 
@@ -110,22 +112,24 @@ def read(path):
     UsageError
         If the file is missing, larger than 100 MB or not a notebook in nbformat 4.
     """
-    path = path.resolve()
+    # A link to a notebook runs where the link is, as in JupyterLab.
+    path = path.parent.resolve() / path.name
     if not path.is_file():
         raise UsageError(f"There is no file {path}; name an id that `medlib list` shows, or the path of a notebook.")
     if path.stat().st_size > MAXIMUM_BYTES:
         raise UsageError(f"{path} is larger than {MAXIMUM_BYTES:,} bytes; clear its outputs first.")
     try:
         content = json.loads(path.read_bytes())
-        content["cells"] = [_cell(cell) for cell in content["cells"]]
         if content["nbformat"] != 4:
             raise ValueError(f"its nbformat is {content['nbformat']}")
+        content["cells"] = [_cell(cell) for cell in content["cells"]]
         for part in ("medlib", "kernelspec", "language_info"):
             if not isinstance(content["metadata"].get(part, {}), dict):
                 raise ValueError(f"its metadata `{part}` is not a table")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise UsageError(
-            f"{path} is not a notebook in nbformat 4 ({error}); open and save it in JupyterLab."
+            f"{path} is not a notebook in nbformat 4 ({reason}); open and save it in JupyterLab."
         ) from error
     return Notebook(_id(path), path, content)
 
@@ -170,6 +174,14 @@ def _cell(cell):
     if not isinstance(cell["metadata"], dict) or not isinstance(cell["cell_type"], str):
         raise ValueError("a cell has no metadata or no type")
     return cell | {"source": source if isinstance(source, str) else "".join(source)}
+
+
+def _before_run(cell):
+    if cell["cell_type"] == "code":
+        return cell | {"outputs": [], "execution_count": None}
+    # After a tagged heading, papermill would set parameters that the code below it then sets back.
+    kept = [tag for tag in tags(cell) if tag != "parameters"]
+    return cell | {"metadata": cell["metadata"] | {"tags": kept}}
 
 
 def _id(path):

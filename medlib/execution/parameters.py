@@ -2,12 +2,14 @@
 
 import ast
 import io
+import re
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Optional, Union, get_args, get_origin
 
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 
 from medlib.errors import UsageError
 from medlib.execution import notebooks
@@ -19,12 +21,34 @@ PLAIN_TYPES = {
     "float": float,
     "str": str,
     "list": list,
+    "List": list,
     "dict": dict,
+    "Dict": dict,
     "tuple": tuple,
+    "Tuple": tuple,
     "Any": Any,
     "Path": Path,
 }
-GENERIC_TYPES = {"list": list, "dict": dict, "tuple": tuple, "Optional": Optional, "Union": Union}
+GENERIC_TYPES = {name: PLAIN_TYPES[name] for name in ("list", "List", "dict", "Dict", "tuple", "Tuple")}
+GENERIC_TYPES |= {"Optional": Optional, "Union": Union}
+KNOWN_TYPES = "bool, int, float, str, list[...], dict[...], tuple[...], Any, Path, Literal[...], int | None"
+PLAIN_WORDS = {
+    "null": r"(?i:~|null|none)",
+    "bool": r"(?i:true|false)",
+    "int": r"[-+]?\d+",
+    "float": r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?",
+}
+
+
+class PlainLoader(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number and 010 is ten, and 12:30, 2020-01-01 and NO are text."""
+
+    yaml_implicit_resolvers = {}
+
+
+PlainLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))
+for meaning, pattern in PLAIN_WORDS.items():
+    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{meaning}", re.compile(rf"({pattern})\Z"), None)
 
 
 @dataclass(frozen=True)
@@ -84,7 +108,7 @@ def parse(source):
     Parameters
     ----------
     source : str
-        Python; statements other than assignments to a name are passed over.
+        Python; statements other than assignments to a name are passed over, and so are IPython's magics of one line.
 
     Returns
     -------
@@ -100,6 +124,9 @@ def parse(source):
     >>> parse("epochs: int = 5  # passes over the training set")["epochs"]
     Parameter(name='epochs', annotation='int', type=<class 'int'>, default=5, meaning='passes over the training set')
     """
+    if source.lstrip().startswith("%%"):
+        raise ValueError("it begins with a cell magic; take that line out.")
+    source = TransformerManager().transform_cell(source)
     comments = _comments(source)
     found = {}
     for statement in ast.parse(source).body:
@@ -191,12 +218,12 @@ def _value(parameter, value):
 
 
 def _readings(kind, value):
-    """What a value can mean, the likeliest first: its type reads text before YAML, where 010 is eight and 1e-3 text."""
+    """What a value can mean, the likeliest first: its type reads text before YAML does."""
     if not isinstance(value, str):
         return [value]
     try:
-        readings = [value, yaml.safe_load(value)]
-    except yaml.YAMLError:
+        readings = [value, yaml.load(value, PlainLoader)]
+    except (yaml.YAMLError, ValueError, RecursionError):
         readings = [value]
     if type(None) in get_args(kind) and value.lower() in NULLS:
         return [None]
@@ -248,8 +275,7 @@ def _type(node):
         case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name), slice=inner) if name in GENERIC_TYPES:
             arguments = tuple(map(_argument, inner.elts if isinstance(inner, ast.Tuple) else [inner]))
             return GENERIC_TYPES[name][arguments if len(arguments) > 1 else arguments[0]]
-    known = ", ".join([*PLAIN_TYPES, "Literal[...]", "list[...]", "int | None"])
-    raise ValueError(f"annotation {ast.unparse(node)} is not made of {known}.")
+    raise ValueError(f"annotation {ast.unparse(node)} is not made of {KNOWN_TYPES}; move its line to another cell.")
 
 
 def _argument(node):

@@ -33,7 +33,7 @@ def library():
 
 
 def modules(folder):
-    """SHA-256 of the modules beside somebody's notebook, which it can import, by file name.
+    """SHA-256 of the modules and packages beside somebody's notebook, which it can import, by path from there.
 
     Parameters
     ----------
@@ -43,7 +43,14 @@ def modules(folder):
     -------
     dict of str to str
     """
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.py"))}
+    found = [*folder.glob("*.py")]
+    for package in folder.glob("*/__init__.py"):
+        found += package.parent.rglob("*.py")
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(found)
+        if path.is_file()  # not a folder of that name, nor the dangling link by which an editor locks a file
+    }
 
 
 def code(source):
@@ -118,14 +125,18 @@ def git(folder):
     return None if commit is None or changes is None else {"commit": commit, "dirty": bool(changes)}
 
 
+def cores():
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 def machine():
     """System, processor, number of usable cores, the limit on threads where there is one, and names of the GPUs."""
     gpus = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "system": platform.platform(),
         "processor": platform.processor() or platform.machine(),
-        "cores": cores,
+        "cores": cores(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "gpus": gpus.splitlines() if gpus else [],
     }

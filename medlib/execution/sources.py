@@ -3,7 +3,7 @@
 import yaml
 
 from medlib.errors import UsageError
-from medlib.execution import notebooks
+from medlib.execution import notebooks, parameters
 
 MAXIMUM_YAML_BYTES = 1_000_000
 
@@ -97,7 +97,7 @@ def read_yaml(path):
             text = file.read(MAXIMUM_YAML_BYTES + 1)
         if len(text) > MAXIMUM_YAML_BYTES:
             raise UsageError(f"{path} is larger than {MAXIMUM_YAML_BYTES:,} bytes; it should hold a few parameters.")
-        return yaml.safe_load(text)
+        return yaml.load(text, parameters.PlainLoader)
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read as YAML ({error}); write lines such as epochs: 5.") from error
 

@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 
 from medlib.errors import MedlibError, UsageError
-from medlib.execution import runs, task
+from medlib.execution import record, runs, task
 
 SECONDS_TO_CONNECT = 10
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -48,9 +48,9 @@ def execute(tasks, out, *, jobs=1, scheduler=None, force=False, limits=task.NO_L
     todo = {}
     surroundings = {}
     for planned in tasks:
-        identifier = planned.notebook.id
-        surroundings[identifier] = surroundings.get(identifier) or planned.surroundings()
-        todo.setdefault(planned.place(out, surroundings[identifier]), planned)
+        path = planned.notebook.path
+        surroundings[path] = surroundings.get(path) or planned.surroundings()
+        todo.setdefault(planned.place(out, surroundings[path]), planned)
     if not force:
         for folder in [folder for folder in todo if folder.is_dir()]:
             yield todo.pop(folder), runs.load(folder)
@@ -124,8 +124,7 @@ def _local(jobs):
     """Processes on this machine, its cores divided among them: two torch processes on all cores slow each other."""
     import distributed
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = str(max(1, cores // jobs))
+    threads = str(max(1, record.cores() // jobs))
     return distributed.LocalCluster(
         n_workers=jobs,
         threads_per_worker=1,

@@ -45,6 +45,8 @@ class Task:
         return {
             "notebook": notebooks.digest(self.notebook.cells),
             "library": record.library(),
+            # Somebody's notebook runs in its own folder and reads what lies there, so that a copy elsewhere is another.
+            "folder": None if self.notebook.ours else str(self.notebook.path.parent),
             "modules": {} if self.notebook.ours else record.modules(self.notebook.path.parent),
             "versions": record.versions(),
             "data": record.data(self.notebook),

@@ -17,6 +17,8 @@ from medlib.errors import DataError
 SAMPLE = datasets.locate("mitdb-sample")
 HEADER = SAMPLE.joinpath("901.hea").read_bytes()
 ANNOTATIONS = SAMPLE.joinpath("901.atr").read_bytes()
+GAIN = np.array([200.0, 250.0, 150.0])  # of each lead
+BASELINE = np.array([7, -3, 0])
 
 
 @pytest.fixture
@@ -141,8 +143,8 @@ def write_record(folder, digital, signal_format, sample, symbol):
         sig_name=[f"lead{i}" for i in range(n_signals)],
         d_signal=digital,
         fmt=[signal_format] * n_signals,
-        adc_gain=[100.0] * n_signals,
-        baseline=[7] * n_signals,
+        adc_gain=GAIN[:n_signals].tolist(),
+        baseline=BASELINE[:n_signals].tolist(),
         write_dir=str(folder),
     )
     wfdb.wrann("r1", "atr", sample, symbol, write_dir=str(folder))
@@ -162,7 +164,7 @@ def test_round_trip(data, signal_format):
     with tempfile.TemporaryDirectory() as folder:
         write_record(Path(folder), digital, signal_format, sample, symbol)
         record = datasets.read_ecg(folder, "r1")
-    expected = np.where(digital == -limit - 1, np.nan, (digital - 7) / 100).T
+    expected = np.where(digital == -limit - 1, np.nan, (digital - BASELINE[: shape[1]]) / GAIN[: shape[1]]).T
     np.testing.assert_allclose(record.signal, expected, rtol=1e-6)
     np.testing.assert_array_equal(record.annotations.sample, sample)
     assert record.annotations.symbol.tolist() == symbol

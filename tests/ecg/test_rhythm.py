@@ -99,6 +99,15 @@ def test_deviations_are_in_units_of_the_usual_change():
     np.testing.assert_allclose(features_of(preceding)["deviations_before_to_record"], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("n_changes", "is_usual"), [(10, False), (12, True)])
+def test_usual_is_what_more_than_half_of_the_21_beats_around_do(n_changes, is_usual):
+    preceding = np.full(300, 0.8)
+    preceding[100 : 100 + n_changes] = np.resize([0.6, 0.8], n_changes)
+    change = np.log(0.8 / 0.6)
+    expected = np.arcsinh(-change / (1.5 * change * is_usual + 0.03))
+    assert features_of(preceding)["deviations_before_to_record"][104] == pytest.approx(expected, abs=1e-5)
+
+
 @given(st.floats(0.5, 2), st.integers(0, 100))
 def test_heart_rate_shifts_the_interval_alone(scale, seed):
     preceding = fibrillation(300, 0.15, seed)

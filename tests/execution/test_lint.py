@@ -1,9 +1,21 @@
 """Each rule of the lint: the clean notebook passes, and one fault in it is found and named."""
 
 import pytest
-from nbformat.v4 import new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from medlib.execution import lint, notebooks
+
+
+@pytest.fixture(autouse=True)
+def own(monkeypatch, tmp_path):
+    """A folder that stands for that of medlib's own notebooks."""
+    monkeypatch.setattr(notebooks, "folder", lambda: tmp_path)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, own, tmp_path):
+    """Notebooks are saved outside of that folder."""
+    monkeypatch.setattr(notebooks, "folder", lambda: tmp_path / "notebooks")
 
 
 def code(node):
@@ -113,10 +125,13 @@ def test_solution_is_hidden(clean, save):
     ("source", "message"),
     [
         ("x = 1\n" * 21, "21 lines; at most 20"),
-        ("!ls", "shell escape"),
+        ("!false", "shell escape"),
         ("files = !ls", "shell escape"),
+        ("get_ipython().system('false')", "shell escape"),
         ("import os\nos.system('false')", "shell escape"),
         ("%%bash\nls", "magic bash"),
+        ("%nosuch", "magic nosuch"),
+        ("%%nosuchmagic\n1", "magic nosuchmagic"),
         ("%matplotlb inline", "magic matplotlb"),
         ("y = %timeit 1", "magic timeit"),
         ("open('/tmp/x')", "absolute path '/tmp/x'"),
@@ -132,7 +147,8 @@ def test_source(clean, save, source, message):
 
 
 @pytest.mark.parametrize(
-    "source", ["x = 1\n" * 20, "%matplotlib inline", "rate = 3 / 4", "open('data/x')", "model.to('cuda')"]
+    "source",
+    ["x = 1\n" * 20, "%matplotlib inline", "rate = 3 / 4", "open('data/x')", "model.to('cuda')", "platform.system()"],
 )
 def test_source_that_is_fine(clean, save, source):
     code(clean)[5].source = source
@@ -165,3 +181,83 @@ def test_outputs(clean, save, output, message):
 def test_outputs_that_are_fine(clean, save, output):
     code(clean)[5].outputs = [output]
     assert faults(clean, save) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "tags"),
+    [
+        ("1", ["nbval-skip"]),
+        ("1", ["nbval-ignore-output"]),
+        ("1", ["nbval-raises-exception"]),
+        ("1", ["raises-exception"]),
+        ("# NBVAL_SKIP\n1", []),
+        ("1\n  #NBVAL_IGNORE_OUTPUT", []),
+        ("# PYTEST_VALIDATE_IGNORE_OUTPUT\n1", []),
+    ],
+)
+def test_marks_that_switch_the_comparison_off(clean, save, source, tags):
+    code(clean)[5].update(source=source)
+    code(clean)[5].metadata.tags = tags
+    assert ["changes what nbval compares" in fault for fault in faults(clean, save)] == [True]
+
+
+def test_what_does_not_follow_the_schema(clean, save):
+    path = save(clean)
+    path.write_text(path.read_text().replace('"output_type": "stream"', '"output_type": "steam"'))
+    assert ["schema" in fault for fault in lint.problems(notebooks.read(path))] == [True]
+
+
+ELSEWHERE = {
+    "no parameters, sections, alternative text": (("1", 1), []),
+    "absolute path": (("open('/tmp/x')", 1), []),
+    "magic": (("%timeit 1", 1), []),
+    "nbval is told to skip it": (("# NBVAL_SKIP\n1", 1), []),
+    "warning": (("1", 1, new_output("stream", name="stderr", text="a warning")), []),
+    "not executed": (("1", None), ["1 code cells have not been executed"]),
+    "out of order": (("1", 2), ["execution counts are [2]"]),
+    "shell escape": (("!false", 1), ["shell escape"]),
+    "not Python": (("if", 1), ["not Python"]),
+    "error": (("1", 1, new_output("error", ename="ValueError", evalue="", traceback=[])), ["an error: ValueError"]),
+    "unknown magic": (
+        (
+            "%nosuch",
+            1,
+            new_output("stream", name="stderr", text="UsageError: Line magic function `%nosuch` not found."),
+        ),
+        ["an error: UsageError"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("cell", "messages"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_notebook_from_elsewhere(elsewhere, save, cell, messages):
+    source, count, *outputs = cell
+    found = faults(new_notebook(cells=[new_code_cell(source, execution_count=count, outputs=outputs)]), save)
+    assert len(found) == len(messages) and all(message in fault for message, fault in zip(messages, found, strict=True))
+
+
+def test_error_that_is_meant_in_a_notebook_from_elsewhere(elsewhere, save):
+    error = new_output("error", ename="ZeroDivisionError", evalue="", traceback=[])
+    cell = new_code_cell("1 / 0", execution_count=1, outputs=[error], metadata={"tags": ["raises-exception"]})
+    assert faults(new_notebook(cells=[cell]), save) == []
+
+
+@pytest.mark.parametrize(
+    "cells", [[], [new_markdown_cell("Prose.")], [new_code_cell("")]], ids=["none", "prose", "empty"]
+)
+def test_nothing_to_run(elsewhere, save, cells):
+    assert faults(new_notebook(cells=cells), save) == ["there is no code in it, so nothing would be compared"]
+
+
+def test_other_language(save):
+    node = new_notebook(
+        cells=[new_code_cell("x <- 1")], metadata={"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}
+    )
+    assert faults(node, save) == ["it is written in r; notebooks in Python are validated"]
+
+
+def test_cell_without_source_is_not_executed(elsewhere, save):
+    node = new_notebook(
+        cells=[new_code_cell("1", execution_count=1), new_code_cell(" \n"), new_code_cell("2", execution_count=2)]
+    )
+    assert faults(node, save) == []

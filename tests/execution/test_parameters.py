@@ -114,7 +114,7 @@ def test_list_survives_yaml(values):
 
 
 @pytest.mark.parametrize(
-    "source", ["x: numpy.ndarray = 1", "x: int | Model = 1", "x: Optional[int, str] = 1", "x = ", "!ls"]
+    "source", ["x: numpy.ndarray = 1", "x: int | Model = 1", "x: Optional[int, str] = 1", "x = ", "%%time\nx = 1"]
 )
 def test_cell_that_cannot_be_read_says_so(source):
     cell = {"cell_type": "code", "source": source, "metadata": {"tags": ["parameters"]}}

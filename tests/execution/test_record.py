@@ -103,6 +103,13 @@ def test_modules_beside_a_notebook_count(tmp_path):
     assert list(before) == ["helpers.py"]
     (tmp_path / "helpers.py").write_text("x = 2")
     assert record.modules(tmp_path) != before
+    (tmp_path / "package" / "inner").mkdir(parents=True)
+    (tmp_path / "package" / "inner" / "core.py").touch()
+    (tmp_path / "odd.py").mkdir()
+    (tmp_path / ".#helpers.py").symlink_to("nowhere")
+    assert list(record.modules(tmp_path)) == ["helpers.py"]
+    (tmp_path / "package" / "__init__.py").touch()
+    assert set(record.modules(tmp_path)) == {"helpers.py", "package/__init__.py", "package/inner/core.py"}
 
 
 def test_commit_and_whether_files_changed_since(tmp_path):

@@ -25,7 +25,7 @@ def by_seed(path, seeds, out):
 def test_local_processes_share_the_cores_and_outlive_a_failure(save, tmp_path, monkeypatch):
     for name in sweep.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(sweep.os, "sched_getaffinity", lambda _: range(6))
+    monkeypatch.setattr(sweep.record, "cores", lambda: 6)
     path = save(REPORTING)
     made = by_seed(path, range(5), tmp_path / "runs")
     assert [made[seed].done for seed in range(5)] == [True, True, True, False, True]

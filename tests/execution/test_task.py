@@ -9,7 +9,7 @@ from jupyter_client.kernelspec import KernelSpec
 
 from medlib import resources
 from medlib.errors import DataError, UsageError
-from medlib.execution import catalogue, engine, notebooks, record, runs, task
+from medlib.execution import catalogue, engine, notebooks, record, runs, sweep, task
 
 TOY = [
     "from pathlib import Path\n"
@@ -124,8 +124,19 @@ def test_key_follows_source_parameters_library_versions(no_kernel, save, tmp_pat
     keys.append(key())
     monkeypatch.setattr(record, "versions", lambda: {"torch": "3"})
     keys.append(key())
+    monkeypatch.setattr(record, "data", lambda _: [{"name": "toy", "sha256": "changed"}])
+    keys.append(key())
+    monkeypatch.setattr(record, "modules", lambda _: {"helper.py": "changed"})
+    keys.append(key())
     assert len(set(keys)) == len(keys)
     assert key(values={"epochs": "5"}) == keys[-1]
+
+
+def test_copy_elsewhere_is_another_run(no_kernel, save, tmp_path):
+    paths = [save(["epochs: int = 5"], f"{name}/toy.ipynb") for name in ("here", "there")]
+    tasks = [task.plan(notebooks.read(path), {}) for path in paths]
+    made = [run for _, run in sweep.execute(tasks, tmp_path / "runs")]
+    assert len({run.record["key"] for run in made}) == 2 and all(run.new for run in made)
 
 
 def test_failed_notebook_keeps_what_it_reached_and_its_traceback(save, tmp_path):
