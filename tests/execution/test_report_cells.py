@@ -11,7 +11,7 @@ from made_runs import ATTACK, ATTACKS, notebook, shown
 from nbformat.v4 import new_code_cell, new_output
 
 from medlib.errors import DataError
-from medlib.execution.report import cells, formula, pages
+from medlib.execution.report import cells, formula
 from medlib.execution.report.cleaning import NO_DESCRIPTION, clean
 
 
@@ -128,8 +128,8 @@ def test_notebooks_of_older_versions_are_shown_without_a_warning(tmp_path, recwa
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"cells": 1}', '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{}]}']
 )
-def test_what_is_no_notebook_has_no_page(tmp_path, content):
+def test_what_is_no_notebook_is_not_shown(tmp_path, content):
     path = tmp_path / "notebook.ipynb"
     path.write_text(content)
     with pytest.raises(DataError, match="notebook.ipynb cannot be shown"):
-        pages.page(path, "A title")
+        cells.read(path)
