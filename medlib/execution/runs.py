@@ -199,8 +199,8 @@ def _lock_file(folder):
 
 def _read(path):
     """JSON of a file that may come from anyone: of bounded size, and without NaN and infinity, which are not JSON."""
-    if path.stat().st_size > MAXIMUM_BYTES:
-        raise ValueError(f"{path.name} is larger than {MAXIMUM_BYTES:,} bytes")
+    if not path.is_file() or path.stat().st_size > MAXIMUM_BYTES:
+        raise ValueError(f"{path.name} is no file, or larger than {MAXIMUM_BYTES:,} bytes")
     return json.loads(path.read_bytes(), parse_constant=_refuse)
 
 

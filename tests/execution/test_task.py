@@ -1,6 +1,7 @@
 """Runs as folders: whole or not at all, found again, and never replaced by a failure."""
 
 import json
+import os
 import sys
 
 import nbformat
@@ -224,6 +225,17 @@ def test_interruption_is_recorded_and_passed_on(monkeypatch, save, tmp_path):
 def test_damaged_record_is_refused(tmp_path, content):
     (tmp_path / "record.json").write_text(content)
     with pytest.raises(DataError, match="is not a run"):
+        runs.load(tmp_path)
+
+
+def test_record_that_is_no_file_or_too_large_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "record.json")
+    with pytest.raises(DataError, match="is no file"):
+        runs.load(tmp_path)
+    (tmp_path / "record.json").unlink()
+    with (tmp_path / "record.json").open("wb") as file:
+        file.truncate(runs.MAXIMUM_BYTES + 1)
+    with pytest.raises(DataError, match="larger than"):
         runs.load(tmp_path)
 
 
