@@ -116,8 +116,23 @@ def _client(jobs, scheduler):
         with client:
             yield client
         return
-    with _local(jobs) if scheduler is None else _slurm(jobs) as cluster, distributed.Client(cluster) as client:
+    with (
+        _same_environment(),
+        _local(jobs) if scheduler is None else _slurm(jobs) as cluster,
+        distributed.Client(cluster) as client,
+    ):
         yield client
+
+
+@contextmanager
+def _same_environment():
+    """Dask sets the number of threads of its processes in this one too, and leaves it."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _local(jobs):

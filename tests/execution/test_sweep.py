@@ -1,5 +1,7 @@
 """Sweeps in one process and in several local ones."""
 
+import os
+
 import pytest
 
 from medlib.errors import MedlibError, UsageError
@@ -31,6 +33,7 @@ def test_local_processes_share_the_cores_and_outlive_a_failure(save, tmp_path, m
     assert [made[seed].done for seed in range(5)] == [True, True, True, False, True]
     threads, processes = zip(*((tmp_path / f"{seed}.txt").read_text().split() for seed in range(5)), strict=True)
     assert set(threads) == {"3"} and len(set(processes)) == 2
+    assert not set(sweep.THREAD_VARIABLES) & set(os.environ)
     assert "on purpose" in made[3].record["error"]["message"]
 
 
