@@ -23,13 +23,13 @@ def list_datasets(
 
     Example: medlib data list --json
     """
-    rows = [_describe(registry.get(name)) for name in registry.names()]
+    rows = [_describe(storage.get(name)) for name in registry.names()]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
     table = rich.table.Table("name", "title", "MB", "licence", "found")
     for row in rows:
-        size = f"{row['size'] / 1e6:.1f}"
+        size = "unknown" if row["size"] is None else f"{row['size'] / 1e6:.1f}"
         table.add_row(row["name"], row["title"], size, row["licence"], row["place"])
     rich.print(table)
 
@@ -70,7 +70,7 @@ def where(names: Names = None) -> None:
     Example: medlib data where mitdb
     """
     for name in names or _present():
-        _, folder = storage.find(registry.get(name))
+        _, folder = storage.find(storage.get(name))
         if not folder.is_dir():
             raise DataError(f"{name} is not on this machine; get it by `medlib data fetch {name}`")
         typer.echo(folder)
@@ -86,7 +86,7 @@ def _describe(dataset: registry.Dataset) -> dict:
         "name": dataset.name,
         "title": dataset.title,
         "version": dataset.version,
-        "size": dataset.size,
+        "size": dataset.size or None,
         "licence": dataset.licence,
         "simulated": dataset.simulated,
         "place": place,
@@ -95,11 +95,11 @@ def _describe(dataset: registry.Dataset) -> dict:
 
 
 def _present() -> list[str]:
-    return [name for name in registry.names() if storage.find(registry.get(name))[1].is_dir()]
+    return [name for name in registry.names() if storage.find(storage.get(name))[1].is_dir()]
 
 
 def _repair(name: str) -> str:
-    place, folder = storage.find(registry.get(name))
+    place, folder = storage.find(storage.get(name))
     return {
         "mirror": f"{name}: restore these files in {folder}, or take that folder out of MEDLIB_DATA",
         "cache": f"{name}: run `medlib data fetch {name}` to download these files again",

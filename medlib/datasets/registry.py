@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -12,9 +13,9 @@ from medlib.errors import DataError, UsageError
 
 @dataclass(frozen=True)
 class File:
-    """What a file must be: its size in bytes and its SHA-256 (hexadecimal)."""
+    """What a file must be: its size in bytes, None where it is not known, and its SHA-256 (hexadecimal)."""
 
-    size: int
+    size: int | None
     sha256: str
 
 
@@ -30,6 +31,11 @@ class Dataset:
         Every file by its path (with ``/``) below the data set's folder.
     url : str
         Address to which a file's path is appended to download it; empty for a shipped sample.
+    urls : dict of str to str
+        Addresses that stand in for the beginnings of paths of files that are elsewhere.
+    listing : str
+        Path of the home's own list of files with SHA-256, for a set that is too large to be listed here: it is
+        downloaded first, over HTTPS, and what it says is what is checked. Empty for a set that is listed here.
     simulated : bool
         Whether the data come from a simulator.
     splits : dict of str to tuple of str
@@ -46,14 +52,29 @@ class Dataset:
     citation: str
     files: dict[str, File]
     url: str = ""
+    urls: dict[str, str] = field(default_factory=dict)
+    listing: str = ""
     simulated: bool = False
     splits: dict[str, tuple[str, ...]] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """Size of all files together, in bytes."""
-        return sum(file.size for file in self.files.values())
+        """Size of all files together, in bytes; those whose size is not known count as nothing."""
+        return sum(file.size or 0 for file in self.files.values())
+
+    def address(self, path: str) -> str:
+        """Where a file is downloaded from.
+
+        Examples
+        --------
+        >>> get("mitdb").address("100.dat")
+        'https://physionet.org/files/mitdb/1.0.0/100.dat'
+        >>> get("cinc2017").address("training/A00023.mat")
+        'https://physionet.org/files/challenge-2017/1.0.0/training/A00/A00023.mat'
+        """
+        start = max((start for start in self.urls if path.startswith(start)), key=len, default=None)
+        return self.url + path if start is None else self.urls[start] + path.removeprefix(start)
 
     def provenance(self) -> dict:
         """What a result must say about the data it came from.
@@ -116,6 +137,8 @@ def get(name: str) -> Dataset:
         raise UsageError(f"unknown data set {name!r}: {hint}known are {', '.join(sorted(entries))}")
     entry = dict(entries[name])
     splits = {split: tuple(records) for split, records in entry.pop("splits", {}).items()}
+    if entry.get("listing"):
+        return Dataset(name=name, files={}, splits=splits, **entry)
     manifest = resources.root() / "data" / "manifests" / f"{name}.txt"
     return Dataset(name=name, files=_read_manifest(manifest), splits=splits, **entry)
 
@@ -144,6 +167,37 @@ def manifest(folder: Path) -> str:
             content = path.read_bytes()
             files[path.relative_to(folder).as_posix()] = File(len(content), hashlib.sha256(content).hexdigest())
     return _format_manifest(files)
+
+
+def read_listing(path: Path) -> dict[str, File]:
+    """Files of a data set by the list of its home, whose lines are ``sha256 path``.
+
+    Parameters
+    ----------
+    path : Path
+        Of a list such as the ``SHA256SUMS.txt`` that PhysioNet gives with each project.
+
+    Returns
+    -------
+    dict of str to File
+        Without sizes.
+
+    Raises
+    ------
+    DataError
+        If it is no such list.
+    """
+    files = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        sha256, _, name = line.partition(" ")
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            raise DataError(
+                f"{path}, line {number}: expected 'sha256 path', got {line[:80]!r}; delete it to fetch it anew"
+            )
+        name = name.strip()
+        _check_relative(name, path)
+        files[name] = File(None, sha256)
+    return files
 
 
 def _format_manifest(files: dict[str, File]) -> str:

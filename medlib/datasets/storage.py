@@ -1,5 +1,6 @@
 """Where the files of a data set are: in a mirror, in the cache or shipped with medlib; else they are downloaded."""
 
+import dataclasses
 import hashlib
 import logging
 import os
@@ -39,7 +40,7 @@ def locate(name: str) -> Path:
     >>> (locate("mitdb-sample") / "RECORDS").is_file()
     True
     """
-    dataset = registry.get(name)
+    dataset = get(name)
     place, folder = find(dataset)
     faults = size_faults(dataset, folder)
     if not faults:
@@ -74,7 +75,7 @@ def fetch(name: str) -> Path:
     >>> fetch("mitdb-sample") == locate("mitdb-sample")
     True
     """
-    dataset = registry.get(name)
+    dataset = get(name)
     place, folder = find(dataset)
     return _download(dataset, folder) if place == "cache" else locate(name)
 
@@ -104,11 +105,32 @@ def verify(name: str) -> dict[str, str]:
     >>> any(verify("mitdb-sample").values())
     False
     """
-    dataset = registry.get(name)
+    dataset = get(name)
     _, folder = find(dataset)
     if not folder.is_dir():
         raise DataError(f"{name} is not on this machine. {_remedies(name)}")
     return {path: _fault(folder / path, file) for path, file in dataset.files.items()}
+
+
+def get(name: str) -> registry.Dataset:
+    """Entry of a data set, as `registry.get` gives it, with its files also where its home lists them.
+
+    Raises
+    ------
+    UsageError, DataError
+        As in `registry.get`.
+
+    Examples
+    --------
+    >>> len(get("mitdb-sample").files)
+    49
+    """
+    dataset = registry.get(name)
+    if not dataset.listing:
+        return dataset
+    listing = find(dataset)[1] / dataset.listing
+    files = registry.read_listing(listing) if listing.is_file() else {}
+    return dataclasses.replace(dataset, files=files)
 
 
 def find(dataset: registry.Dataset) -> tuple[str, Path]:
@@ -143,6 +165,8 @@ def size_faults(dataset: registry.Dataset, folder: Path) -> dict[str, str]:
     {}
     """
     faults = {path: _size_fault(folder / path, file) for path, file in dataset.files.items()}
+    if dataset.listing and not dataset.files:
+        faults[dataset.listing] = "missing"
     return {path: fault for path, fault in faults.items() if fault}
 
 
@@ -150,7 +174,7 @@ def _size_fault(path: Path, file: registry.File) -> str:
     if not path.is_file():
         return "missing"
     size = path.stat().st_size
-    return "" if size == file.size else f"{size} bytes, but {file.size} expected"
+    return "" if file.size in (None, size) else f"{size} bytes, but {file.size} expected"
 
 
 def _fault(path: Path, file: registry.File) -> str:
@@ -162,7 +186,10 @@ def _fault(path: Path, file: registry.File) -> str:
 
 
 def _download(dataset: registry.Dataset, folder: Path) -> Path:
-    pending = [path for path, file in dataset.files.items() if _fault(folder / path, file)]
+    if dataset.listing and not dataset.files:
+        pending = [dataset.listing]
+    else:
+        pending = [path for path, file in dataset.files.items() if _fault(folder / path, file)]
     if not pending:
         return folder
     if os.environ.get("MEDLIB_OFFLINE", "0") not in ("", "0"):
@@ -172,13 +199,18 @@ def _download(dataset: registry.Dataset, folder: Path) -> Path:
         )
     _announce(dataset, pending, folder)
     _fetch_files(dataset, pending, folder)
-    return folder
+    return folder if pending != [dataset.listing] else _download(get(dataset.name), folder)
 
 
 def _announce(dataset: registry.Dataset, pending: list[str], folder: Path) -> None:
-    size = sum(dataset.files[path].size for path in pending) / 1e6
+    size = f" ({_known_size(dataset, pending) / 1e6:.1f} MB)" if not dataset.listing else ""
+    hosts = sorted({dataset.address(path).split("/")[2] for path in pending})
     print(f"{dataset.name}: {dataset.title} {dataset.version}, licence: {dataset.licence}", file=sys.stderr)
-    print(f"downloading {len(pending)} files ({size:.1f} MB) from {dataset.url} to {folder}", file=sys.stderr)
+    print(f"downloading {len(pending)} files{size} from {', '.join(hosts)} to {folder}", file=sys.stderr)
+
+
+def _known_size(dataset: registry.Dataset, paths: list[str]) -> int:
+    return sum(dataset.files[path].size or 0 for path in paths if path in dataset.files)
 
 
 def _fetch_files(dataset: registry.Dataset, pending: list[str], folder: Path) -> None:
@@ -188,15 +220,17 @@ def _fetch_files(dataset: registry.Dataset, pending: list[str], folder: Path) ->
 
     # pooch announces each of what may be hundreds of files.
     pooch.get_logger().setLevel(logging.WARNING)
-    known = {path: f"sha256:{dataset.files[path].sha256}" for path in pending}
-    remote = pooch.create(path=folder, base_url=dataset.url, registry=known)
+    known = {path: f"sha256:{dataset.files[path].sha256}" if path in dataset.files else None for path in pending}
+    addresses = {path: dataset.address(path) for path in pending}
+    remote = pooch.create(path=folder, base_url=dataset.url, registry=known, urls=addresses)
     downloader = pooch.HTTPDownloader(chunk_size=2**16)
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(dataset.name, total=sum(dataset.files[path].size for path in pending))
+        # Where sizes are not known, files are counted.
+        task = progress.add_task(dataset.name, total=_known_size(dataset, pending) or len(pending))
         for path in pending:
             _fetch_file(remote, downloader, path, dataset.name)
-            progress.advance(task, dataset.files[path].size)
+            progress.advance(task, _known_size(dataset, [path]) or 1)
 
 
 def _fetch_file(remote, downloader, path: str, name: str) -> None:

@@ -3,7 +3,7 @@
 import json
 
 from medlib.errors import DataError
-from medlib.execution import notebooks, record, runs
+from medlib.execution import library, notebooks, runs
 from medlib.results import Results
 
 
@@ -14,14 +14,13 @@ def entries():
     -------
     list of dict
         ``id``, ``title``, ``application``, ``task``, ``datasets``, and ``results``: by profile, the bundle with
-        ``stale``, which is true where the notebook's code or the library has changed since.
+        ``stale``, which is true where the notebook's code has changed since, or that of medlib which it uses.
 
     Raises
     ------
     DataError
         If a kept file is damaged.
     """
-    library = record.library()
     return [
         {
             "id": notebook.id,
@@ -29,20 +28,20 @@ def entries():
             "application": notebook.metadata.get("application", ""),
             "task": notebook.metadata.get("task", ""),
             "datasets": notebook.metadata.get("datasets", []),
-            "results": _kept(notebook, library),
+            "results": _kept(notebook),
         }
         for notebook in notebooks.everything()
     ]
 
 
-def _kept(notebook, library):
-    code = notebooks.digest(notebooks.code_cells(notebook))
+def _kept(notebook):
+    code, used = notebooks.digest(notebooks.code_cells(notebook)), library.digest(notebook)
     found = {}
     for path in sorted(runs.kept_folder().glob(f"*/{notebook.id}.json")):
         try:
             content = json.loads(path.read_bytes())
             bundle = Results.from_dict(content["results"]).to_dict()
-            stale = content["record"]["code"] != code or content["record"]["library"] != library
+            stale = content["record"]["code"] != code or content["record"]["library"] != used
         except (ValueError, TypeError, KeyError) as error:
             raise DataError(f"{path} is damaged ({error}); write it again by `medlib run --keep`.") from error
         found[path.relative_to(runs.kept_folder()).parts[0]] = bundle | {"stale": stale}

@@ -2,34 +2,15 @@
 
 import hashlib
 import importlib.metadata
-import io
 import os
 import platform
 import re
 import shutil
 import subprocess
-import tokenize
-from pathlib import Path
 
 import medlib
 from medlib import datasets
 from medlib.errors import UsageError
-
-# A notebook sees neither, so a change to them does not put its results out of date.
-UNSEEN_BY_NOTEBOOKS = ("cli", "execution")
-# A string between one of these and the end of a line is a statement that does nothing: documentation.
-STATEMENT_BEGINS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT)
-
-
-def library():
-    """SHA-256 of the source of medlib that a notebook can import; comments and docstrings do not count."""
-    package = Path(medlib.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        relative = path.relative_to(package)
-        if relative.parts[0] not in UNSEEN_BY_NOTEBOOKS:
-            digest.update(f"{relative.as_posix()}\0{code(path.read_text(encoding='utf-8'))}\0".encode())
-    return digest.hexdigest()
 
 
 def modules(folder):
@@ -51,28 +32,6 @@ def modules(folder):
         for path in sorted(found)
         if path.is_file()  # not a folder of that name, nor the dangling link by which an editor locks a file
     }
-
-
-def code(source):
-    """Source without comments, docstrings, empty lines and spaces at the end of lines.
-
-    The rest stays as it is written, so that the same source gives the same text under every version of Python.
-
-    Examples
-    --------
-    >>> print(code("def double(x):\\n    'Twice.'\\n\\n    return 2 * x  # doubled"))
-    def double(x):
-        return 2 * x
-    """
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    lines = source.split("\n")
-    for before, token, after in reversed(list(zip([None, *tokens], tokens, tokens[1:], strict=False))):
-        begins = before is None or before.type in STATEMENT_BEGINS
-        docstring = token.type == tokenize.STRING and begins and after.type == tokenize.NEWLINE
-        if token.type == tokenize.COMMENT or docstring:
-            (first, start), (last, end) = token.start, token.end
-            lines[first - 1 : last] = [lines[first - 1][:start] + lines[last - 1][end:], *[""] * (last - first)]
-    return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
 def versions():

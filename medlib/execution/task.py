@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from medlib.errors import MedlibError, UsageError
-from medlib.execution import notebooks, parameters, record, runs, sources
+from medlib.execution import library, notebooks, parameters, record, runs, sources
 from medlib.results import MIME_TYPE, Results
 
 
@@ -44,7 +44,7 @@ class Task:
         """What decides the outcome beside the parameters, as plain JSON; it may change while a process lives."""
         return {
             "notebook": notebooks.digest(self.notebook.cells),
-            "library": record.library(),
+            "library": library.digest(self.notebook),
             # Somebody's notebook runs in its own folder and reads what lies there, so that a copy elsewhere is another.
             "folder": None if self.notebook.ours else str(self.notebook.path.parent),
             "modules": {} if self.notebook.ours else record.modules(self.notebook.path.parent),

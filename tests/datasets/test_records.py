@@ -7,6 +7,7 @@ from pathlib import Path
 import hypothesis.extra.numpy
 import numpy as np
 import pytest
+import scipy.io
 import wfdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,12 +79,14 @@ def test_annotations_cut_short(folder):
     ("old", "new", "file_name", "fault"),
     [
         ("901 2 360 43200", "901 2 360 43000", "901.dat", "header asks for 129000"),
-        ("901 2 360 43200", "901 2 360 99999999999999", "901.dat", "header asks for"),
+        ("901 2 360 43200", "901 2 360 999999", "901.dat", "header asks for"),
+        ("901 2 360 43200", "901 2 360 99999999999999", "901.hea", "asks for more than 268435456 samples"),
         ("901 2 360 43200", "901 2 360", "901.hea", "how many samples"),
         ("901 2 360 43200", "901 3 360 43200", "901.hea", "another number of signals"),
         ("901 2 360 43200", "901 1 360 43200", "901.hea", "another number of signals|cannot be read"),
-        ("901 2 360 43200", "901 999999999 360 43200", "901.hea", "another number of signals|cannot be read"),
-        ("901 2 360 43200", "901/2 2 360 43200", "901.hea", "several segments|cannot be read"),
+        ("901 2 360 43200", "901 999999999 360 43200", "901.hea", "more than 268435456 samples|cannot be read"),
+        ("901 2 360 43200", "901/2 2 360 43200", "901.hea", "segments|cannot be read"),
+        ("/mV", "/nV", "901.hea", "unit 'nV'; accepted are V, mV, uV"),
         ("901 2 360 43200", "901 2 0 43200", "901.hea", "sampling rate of 0"),
         ("901 2 360 43200", "", "901.hea", "cannot be read"),
         ("11 1024 ", "11 1024 9", "901.dat", "lead 0 starts with 1008, not 91008"),
@@ -148,6 +151,110 @@ def write_record(folder, digital, signal_format, sample, symbol):
         write_dir=str(folder),
     )
     wfdb.wrann("r1", "atr", sample, symbol, write_dir=str(folder))
+
+
+def test_without_annotations(folder):
+    (folder / "901.atr").unlink()
+    record = datasets.read_ecg(folder, "901", annotator=None)
+    assert record.annotations.sample.size == record.annotations.symbol.size == 0
+    np.testing.assert_array_equal(record.signal, datasets.read_ecg(SAMPLE, "901").signal)
+
+
+def test_annotations_alone(folder):
+    expected = datasets.read_ecg(folder, "901").annotations
+    (folder / "901.atr").rename(folder / "901.other")
+    (folder / "901.hea").unlink()
+    found = datasets.read_annotations(folder, "901", "other")
+    np.testing.assert_array_equal(found.sample, expected.sample)
+    np.testing.assert_array_equal(found.symbol, expected.symbol)
+    with pytest.raises(DataError, match="suffix"):
+        datasets.read_annotations(folder, "901", "../901.other")
+
+
+def write_matlab(folder, digital, units, checksum):
+    """A record as PhysioNet's challenges give them: a Matlab 4 file of int16 with 24 bytes before the samples."""
+    n_signals, n_samples = digital.shape
+    head = np.array([30, n_signals, n_samples, 0, 4], "<i4").tobytes() + b"val\0"
+    (folder / "m1.mat").write_bytes(head + digital.T.astype("<i2").tobytes())
+    lines = [
+        f"m1.mat 16+24 1000/{unit} 16 0 {row[0]} {checksum or row.sum()} 0 lead{number}"
+        for number, (row, unit) in enumerate(zip(digital, units, strict=True))
+    ]
+    (folder / "m1.hea").write_text("\n".join([f"m1 {n_signals} 300 {n_samples}", *lines, ""]))
+
+
+def test_matlab_with_signals_that_are_no_voltage(tmp_path):
+    digital = np.arange(12).reshape(3, 4) * 100
+    write_matlab(tmp_path, digital, ["mV", "NU", "uV"], checksum=None)
+    assert scipy.io.loadmat(tmp_path / "m1.mat")["val"].tolist() == digital.tolist()
+    record = datasets.read_ecg(tmp_path, "m1", annotator=None)
+    np.testing.assert_allclose(record.signal, digital[[0, 2]] / [[1000], [1e6]], rtol=1e-6)
+    assert record.lead_names == ("lead0", "lead2")
+    assert record.left_out == ("lead1",)
+
+
+def test_matlab_with_another_checksum(tmp_path):
+    write_matlab(tmp_path, np.ones((1, 4), int), ["mV"], checksum=77)
+    with pytest.raises(DataError, match="another checksum than 77"):
+        datasets.read_ecg(tmp_path, "m1", annotator=None)
+    # The challenges wrote 0 where they had calculated none.
+    header = tmp_path / "m1.hea"
+    header.write_text(header.read_text().replace(" 77 ", " 0 "))
+    assert datasets.read_ecg(tmp_path, "m1", annotator=None).signal.shape == (1, 4)
+
+
+def test_uncalibrated_signals_have_200_units_to_the_millivolt(folder):
+    edit_header(folder, " 200(1024)/mV ", " 0 ")
+    np.testing.assert_allclose(
+        datasets.read_ecg(folder, "901").signal, datasets.read_ecg(SAMPLE, "901").signal, atol=1e-6
+    )
+
+
+SEGMENTS = "long/3 3 250 100\ns1 40\n~ 20\ns2 40\n"
+
+
+@pytest.fixture
+def segments(tmp_path):
+    """A record of 100 samples: two leads, a gap, and two leads of which one is new."""
+    digital = np.arange(1, 161).reshape(2, 40, 2)
+    for name, leads, samples in (("s1", ["I", "II"], digital[0]), ("s2", ["II", "V1"], digital[1])):
+        wfdb.wrsamp(
+            name, fs=250, units=["mV"] * 2, sig_name=leads, d_signal=samples, fmt=["16"] * 2,
+            adc_gain=[100.0] * 2, baseline=[0] * 2, write_dir=str(tmp_path),
+        )  # fmt: skip
+    (tmp_path / "long.hea").write_text(SEGMENTS)
+    return tmp_path
+
+
+def test_segments_are_joined_by_the_name_of_the_lead(segments):
+    record = datasets.read_ecg(segments, "long", annotator=None)
+    assert record.lead_names == ("I", "II", "V1")
+    first, second = np.arange(1, 161).reshape(2, 40, 2).transpose(0, 2, 1) / 100
+    gap = np.full(60, np.nan)
+    np.testing.assert_allclose(record.signal[0], [*first[0], *gap], rtol=1e-6)
+    np.testing.assert_allclose(record.signal[1], [*first[1], *gap[:20], *second[0]], rtol=1e-6)
+    np.testing.assert_allclose(record.signal[2], [*gap, *second[1]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("s1 40", "s1 30", "another length than it says|otherwise than its own header"),
+        ("s2 40\n", "s2 400000000000\n", "another length than it says"),
+        ("250 100", "250 400000000", "more than 268435456 samples"),
+        ("250 100", "360 100", "otherwise than its own header"),
+        ("s1 40", "long 40", "otherwise than its own header"),
+        ("s1 40", "../s1 40", "letters, digits|cannot be read"),
+        ("s1 40", "gone 40", "is missing"),
+        ("3 250", "2 250", "3 leads in its segments, but 2"),
+        ("s1 40\n~ 20\ns2 40", "~ 40\n~ 20\n~ 40", "0 leads"),
+    ],
+)
+def test_segments_that_lie(segments, old, new, fault):
+    assert old in SEGMENTS
+    (segments / "long.hea").write_text(SEGMENTS.replace(old, new))
+    with pytest.raises(DataError, match=fault):
+        datasets.read_ecg(segments, "long", annotator=None)
 
 
 @settings(max_examples=30, deadline=None)

@@ -13,8 +13,12 @@ from medlib.errors import DataError, UsageError
 @pytest.mark.parametrize("name", datasets.names())
 def test_every_entry_is_complete(name):
     dataset = datasets.get(name)
-    assert all([dataset.title, dataset.home, dataset.version, dataset.licence, dataset.citation, dataset.files])
+    assert all([dataset.title, dataset.home, dataset.version, dataset.licence, dataset.citation])
+    # Either its files are listed here, or their list is at its home.
+    assert bool(registry.get(name).files) != bool(dataset.listing)
     assert dataset.simulated or re.fullmatch(r"https://\S+/", dataset.url)
+    assert all(re.fullmatch(r"https://\S+", address) for address in dataset.urls.values())
+    assert all(any(path.startswith(start) for path in dataset.files) for start in dataset.urls if dataset.files)
     assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) and file.size > 0 for file in dataset.files.values())
     records = [record for split in dataset.splits.values() for record in split]
     assert len(records) == len(set(records))
@@ -61,6 +65,13 @@ def test_damaged_manifest(registered, line):
         datasets.get("toy")
 
 
-def test_manifest_of_the_sample_is_up_to_date():
+@pytest.mark.parametrize("name", [name for name in datasets.names() if datasets.get(name).simulated])
+def test_manifest_of_a_sample_is_up_to_date(name):
     data = resources.root() / "data"
-    assert registry.manifest(data / "samples" / "mitdb-sample") == (data / "manifests" / "mitdb-sample.txt").read_text()
+    assert registry.manifest(data / "samples" / name) == (data / "manifests" / f"{name}.txt").read_text()
+
+
+def test_samples_are_small():
+    samples = [datasets.get(name) for name in datasets.names() if datasets.get(name).simulated]
+    assert sum(dataset.size for dataset in samples) <= 8e6
+    assert len({dataset.provenance()["sha256"] for dataset in samples}) == len(samples)

@@ -1,5 +1,6 @@
 """Mirror, cache, download: what is found first, and what a failed download leaves behind."""
 
+import hashlib
 import os
 
 import pooch
@@ -137,3 +138,55 @@ def test_user_cache_is_the_default(registered, monkeypatch):
     place, folder = storage.find(datasets.get("toy"))
     assert place == "cache"
     assert folder.parent == pooch.os_cache("medlib")
+
+
+def list_at_home(registered, home, wrong=""):
+    """Leave it to the home of the data set to list its files."""
+    (registered / "data" / "manifests" / "toy.txt").unlink()
+    with (registered / "data" / "datasets.toml").open("a") as registry:
+        registry.write('listing = "SHA256SUMS.txt"\n')
+    lines = [f"{hashlib.sha256(content).hexdigest()} {path}\n" for path, content in FILES.items()]
+    (home / "SHA256SUMS.txt").write_text("".join(lines) + wrong)
+
+
+def test_files_that_their_home_lists(registered, cache, home, server):
+    list_at_home(registered, home)
+    assert datasets.get("toy").files == {}
+    assert datasets.locate("toy") == cache
+    assert files_in(cache) == {*FILES, "SHA256SUMS.txt"}
+    assert set(datasets.get("toy").files) == set(FILES)
+    assert not any(datasets.verify("toy").values())
+    before = datasets.get("toy").provenance()["sha256"]
+    (cache / "1.dat").write_bytes(b"damaged")
+    assert datasets.verify("toy")["1.dat"].startswith("SHA-256 is")
+    datasets.fetch("toy")
+    assert (cache / "1.dat").read_bytes() == FILES["1.dat"]
+    assert server.asked.count("SHA256SUMS.txt") == 1
+    assert datasets.get("toy").provenance()["sha256"] == before
+
+
+def test_listed_file_that_differs_is_not_kept(registered, cache, home):
+    list_at_home(registered, home)
+    (home / "1.dat").write_bytes(b"another")
+    with pytest.raises(DataError, match="hash"):
+        datasets.locate("toy")
+    assert "1.dat" not in files_in(cache)
+
+
+@pytest.mark.parametrize("line", ["<html>", "0" * 64 + " ../outside\n", "0" * 64 + " /etc/passwd\n", "0" * 63 + " a\n"])
+def test_list_that_is_none(registered, home, cache, line):
+    list_at_home(registered, home, wrong=line)
+    with pytest.raises(DataError, match="expected 'sha256 path'|does not stay inside"):
+        datasets.locate("toy")
+    assert files_in(cache) == {"SHA256SUMS.txt"}
+
+
+def test_file_from_another_address(registered, cache, home, server):
+    (home / "elsewhere").mkdir()
+    (home / "notes" / "2.hea").rename(home / "elsewhere" / "two.hea")
+    address = f"http://127.0.0.1:{server.server_port}/elsewhere/two"
+    with (registered / "data" / "datasets.toml").open("a") as registry:
+        registry.write(f'urls = {{ "notes/2" = "{address}" }}\n')
+    datasets.locate("toy")
+    assert (cache / "notes" / "2.hea").read_bytes() == FILES["notes/2.hea"]
+    assert "elsewhere/two.hea" in server.asked

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell
 from medlib import resources
 from medlib.cli import main
 from medlib.errors import MedlibError, UsageError
-from medlib.execution import notebooks, record, runs
+from medlib.execution import library, notebooks, runs
 from medlib.execution.report import site
 from medlib.execution.report.shown import file_name
 
@@ -87,13 +87,14 @@ def test_headline_is_the_first_metric_of_the_latest_finished_run_of_each_profile
 
 
 def test_kept_figures_stand_beside_the_run_and_say_when_they_are_stale(root, report, house):
-    code = notebooks.digest(notebooks.code_cells(notebooks.read(house)))
+    notebook = notebooks.read(house)
+    code, used = notebooks.digest(notebooks.code_cells(notebook)), library.digest(notebook)
     put(root, results=bundle(0.9))
     for profile, value, digest in (("real", 0.7, "changed"), ("smoke", 0.8, code)):
         kept = house.parents[2] / "data" / "results" / profile / "toys" / "toy.json"
         kept.parent.mkdir(parents=True)
         kept.write_text(json.dumps({
-            "results": bundle(value).to_dict(), "record": {"code": digest, "library": record.library()},
+            "results": bundle(value).to_dict(), "record": {"code": digest, "library": used},
         }))  # fmt: skip
     _, *lines = rows(report()["index.html"].table)
     assert [(line[0], line[2]) for line in lines] == [

@@ -10,7 +10,7 @@ from jupyter_client.kernelspec import KernelSpec
 
 from medlib import resources
 from medlib.errors import DataError, UsageError
-from medlib.execution import catalogue, engine, notebooks, record, runs, sweep, task
+from medlib.execution import catalogue, engine, library, notebooks, record, runs, sweep, task
 
 TOY = [
     "from pathlib import Path\n"
@@ -121,7 +121,7 @@ def test_key_follows_source_parameters_library_versions(no_kernel, save, tmp_pat
         return task.run(task.plan(notebooks.read(save([source])), dict(values)), tmp_path / "runs").record["key"]
 
     keys = [key(), key("epochs: int = 5 "), key(values={"epochs": 6})]
-    monkeypatch.setattr(record, "library", lambda: "changed")
+    monkeypatch.setattr(library, "digest", lambda _: "changed")
     keys.append(key())
     monkeypatch.setattr(record, "versions", lambda: {"torch": "3"})
     keys.append(key())
@@ -272,13 +272,14 @@ def test_profile_without_a_set_for_the_notebook_is_refused(house, save):
 def test_kept_figures_are_listed_and_go_stale(house, toy, monkeypatch):
     notebook = notebooks.read(house)
     identity = {"id": notebook.id, "profile": "real", "code": notebooks.digest(notebook.cells)}
+    identity["library"] = library.digest(notebook)
     _, made = toy
     path = runs.keep(runs.Run(made.folder, made.record | identity, made.results, True))
     assert path == resources.root() / "data" / "results" / "real" / "ecg" / "arrhythmia.json"
     (entry,) = catalogue.entries()
     assert entry["id"] == "ecg/arrhythmia"
     assert entry["results"]["real"] == made.results.to_dict() | {"stale": False}
-    monkeypatch.setattr(catalogue.record, "library", lambda: "changed")
+    monkeypatch.setattr(library, "digest", lambda _: "changed")
     assert catalogue.entries()[0]["results"]["real"]["stale"]
 
 
