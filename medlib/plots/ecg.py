@@ -1,59 +1,45 @@
-"""The ECG as a cardiologist reads it: on paper with boxes of 1 and 5 mm, at 25 mm/s and 10 mm/mV."""
+"""An ECG on paper as cardiologists read it: 25 mm/s, 10 mm/mV, in true size."""
 
-from collections.abc import Sequence
-
-import matplotlib.pyplot as plt
+import matplotlib.figure
+import matplotlib.pyplot
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.collections import LineCollection
 
-from medlib.errors import DataError
+from medlib.datasets import EcgRecord
+from medlib.errors import UsageError
 
-#: Leads of a standard page by row; each is shown for 2.5 s, and time goes on from column to column.
-LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
-SPEED = 25.0  # mm/s
-GAIN = 10.0  # mm/mV
-_PAGE_SECONDS, _COLUMN_SECONDS = 10.0, 2.5
-_ROW, _MARGIN, _PULSE_SPACE = 30.0, 10.0, 10.0  # mm
-_FINE, _COARSE, _INK = "#f7dcd8", "#e4a49c", "#111111"
+SPEED, GAIN = 25.0, 10.0  # mm/s and mm/mV
+#: Rows of the page; each column shows 2.5 s, and time goes on from column to column.
+TWELVE_LEADS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
+COLOURS = {"trace": "#000000", "small boxes": "#F6D5D5", "large boxes": "#E3A0A0", "note": "#555555"}
+_MILLIMETRES_PER_INCH = 25.4
+_COLUMN_SECONDS, _PAGE_SECONDS = 2.5, 10.0
+_LEFT, _RIGHT, _BOTTOM, _TOP, _ROW = 15.0, 5.0, 10.0, 10.0, 25.0  # mm
+_PULSE_SECONDS = 0.2
 
 
-def plot_twelve_leads(
-    signal: NDArray[np.floating],
-    sampling_rate: float,
-    lead_names: Sequence[str],
-    *,
-    rhythm: str = "II",
-    title: str = "",
-) -> Figure:
-    """Draw the first 10 s of a 12-lead ECG as a standard page: three rows of four leads, and a rhythm strip.
-
-    The figure has the size of the paper, so that one millimetre is one millimetre in print. The voltage of each
-    stretch is drawn from its median, as a machine's high-pass filter would place it.
+def plot_twelve_leads(record: EcgRecord, *, start_seconds: float = 0.0, title: str = "") -> matplotlib.figure.Figure:
+    """Draw ten seconds of a 12-lead ECG on a page: three rows of four leads, and lead II as rhythm strip.
 
     Parameters
     ----------
-    signal : ndarray of float, shape (n_leads, n_samples)
-        Voltage in mV; NaN leaves a gap. A shorter record ends where it ends.
-    sampling_rate : float
-        In Hz.
-    lead_names : sequence of str
-        One for each lead, in any order, with small or large letters. A lead that is missing leaves its place empty and
-        is named there; leads other than the twelve are not shown.
-    rhythm : str
-        Lead of the strip at the bottom.
+    record : EcgRecord
+        Leads are found by name, in capitals or not. A lead that is missing, or has no value in the ten seconds, leaves
+        an empty place that says so. A shorter record leaves the rest of the page empty.
+    start_seconds : float
+        Where the page begins, in s from the start of the record.
     title : str
-        Line above the page.
+        Above the leads; the name of the record if empty.
 
     Returns
     -------
-    Figure
+    matplotlib.figure.Figure
+        Of 270 by 120 mm, so that printed in its own size 10 mm are 1 mV, and 25 mm are 1 s.
 
     Raises
     ------
-    DataError
-        If names and signals differ in number, two leads have one name, or none of the twelve is there.
+    UsageError
+        If the record has none of the twelve leads (:func:`plot_strips` draws any leads), or ends before the start.
 
     References
     ----------
@@ -62,142 +48,116 @@ def plot_twelve_leads(
 
     Examples
     --------
-    >>> names = [name for row in LAYOUT for name in row]
-    >>> figure = plot_twelve_leads(np.zeros((12, 5000)), sampling_rate=500, lead_names=names)
-    >>> [round(float(inches * 25.4)) for inches in figure.get_size_inches()]  # mm
-    [280, 140]
-    >>> plt.close(figure)
+    >>> from medlib import datasets
+    >>> record = datasets.read_ecg(datasets.locate("ptbxl-sample") / "records100/00000", "00001_lr", None)
+    >>> figure = plot_twelve_leads(record)
+    >>> (figure.get_size_inches() * 25.4).round(1)
+    array([270., 120.])
+    >>> matplotlib.pyplot.close(figure)
     """
-    leads = _by_name(signal, lead_names)
-    standard = [name for row in LAYOUT for name in row]
-    if not any(name.lower() in leads for name in standard):
-        raise DataError(
-            f"None of the leads {', '.join(lead_names)} is one of {', '.join(standard)}; plot_strips draws any leads."
-        )
-    rows = [[(name, _COLUMN_SECONDS * column) for column, name in enumerate(row)] for row in LAYOUT]
-    rows.append([(rhythm, 0.0)])
-    figure, axes = _paper(len(rows), title)
-    for row, places in enumerate(rows):
-        baseline = _baseline(row, len(rows))
-        _draw_pulse(axes, baseline)
-        for name, start in places:
-            stop = _PAGE_SECONDS if len(places) == 1 else start + _COLUMN_SECONDS
-            _draw_lead(axes, leads.get(name.lower()), sampling_rate, (start, stop), baseline, name)
+    leads = {name.upper(): row for row, name in enumerate(record.lead_names)}
+    if not any(name.upper() in leads for row in TWELVE_LEADS for name in row):
+        raise UsageError(f"Record {record.name} has the leads {', '.join(record.lead_names)}; draw it by plot_strips.")
+    figure, axes = _page(record, start_seconds, _PAGE_SECONDS, n_rows=4, title=title)
+    missing = []
+    for row, names in enumerate((*TWELVE_LEADS, ("II",))):
+        seconds = _PAGE_SECONDS / len(names)
+        for column, name in enumerate(names):
+            begin = column * seconds
+            drawn = _draw(axes, record, leads.get(name.upper()), name, row, (begin, begin + seconds), start_seconds)
+            if not drawn and name not in missing:
+                missing.append(name)
+    _write_scale(axes, record, f"not recorded: {', '.join(missing)}" if missing else "")
     return figure
 
 
 def plot_strips(
-    signal: NDArray[np.floating],
-    sampling_rate: float,
-    lead_names: Sequence[str],
-    *,
-    start_seconds: float = 0.0,
-    title: str = "",
-) -> Figure:
-    """Draw 10 s of any leads on ECG paper, one below the other.
+    record: EcgRecord, *, start_seconds: float = 0.0, seconds: float = 10.0, title: str = ""
+) -> matplotlib.figure.Figure:
+    """Draw the leads of any record below each other, on the same paper.
 
     Parameters
     ----------
-    signal : ndarray of float, shape (n_leads, n_samples)
-        Voltage in mV; NaN leaves a gap.
-    sampling_rate : float
-        In Hz.
-    lead_names : sequence of str
-        One for each lead.
-    start_seconds : float
-        Where the strips begin.
+    record : EcgRecord
+    start_seconds, seconds : float
+        The part that is drawn, in s; at most 60 s.
     title : str
-        Line above the page.
+        The name of the record if empty.
 
     Returns
     -------
-    Figure
+    matplotlib.figure.Figure
+        Of 25 mm for each second and for each lead, beside margins.
 
     Raises
     ------
-    DataError
-        If names and signals differ in number, two leads have one name, or nothing is recorded from the start on.
+    UsageError
+        If the part is longer than 60 s or empty.
 
     Examples
     --------
-    >>> figure = plot_strips(np.zeros((2, 3600)), sampling_rate=360, lead_names=["MLII", "V1"])
-    >>> [round(float(inches * 25.4)) for inches in figure.get_size_inches()]  # mm
-    [280, 80]
-    >>> plt.close(figure)
+    >>> from medlib import datasets
+    >>> record = datasets.read_ecg(datasets.locate("mitdb-sample"), "901")
+    >>> figure = plot_strips(record, start_seconds=30, seconds=6)
+    >>> (figure.get_size_inches() * 25.4).round(1)
+    array([170.,  70.])
+    >>> matplotlib.pyplot.close(figure)
     """
-    leads = _by_name(signal, lead_names)
-    if not 0 <= start_seconds * sampling_rate < signal.shape[1]:
-        raise DataError(
-            f"Strips are to begin at {start_seconds:g} s, but the record lasts {signal.shape[1] / sampling_rate:g} s; "
-            "give start_seconds within it."
-        )
-    figure, axes = _paper(len(lead_names), title)
-    for row, name in enumerate(lead_names):
-        baseline = _baseline(row, len(lead_names))
-        _draw_pulse(axes, baseline)
-        shown = leads[name.lower()][round(start_seconds * sampling_rate) :]
-        _draw_lead(axes, shown, sampling_rate, (0.0, _PAGE_SECONDS), baseline, name)
+    if not 0 < seconds <= 60:
+        raise UsageError(f"seconds is {seconds}; a strip has more than 0 and at most 60 s.")
+    figure, axes = _page(record, start_seconds, seconds, n_rows=len(record.lead_names), title=title)
+    missing = [
+        name
+        for row, name in enumerate(record.lead_names)
+        if not _draw(axes, record, row, name, row, (0.0, seconds), start_seconds)
+    ]
+    _write_scale(axes, record, f"not recorded: {', '.join(missing)}" if missing else "")
     return figure
 
 
-def _by_name(signal: NDArray[np.floating], lead_names: Sequence[str]) -> dict[str, NDArray[np.floating]]:
-    if np.ndim(signal) != 2 or len(signal) != len(lead_names):
-        raise DataError(
-            f"A signal of shape {np.shape(signal)} does not go with {len(lead_names)} names of leads; give "
-            "(n_leads, n_samples) and a name for each lead."
-        )
-    leads = {name.lower(): lead for name, lead in zip(lead_names, signal, strict=True)}
-    if len(leads) < len(lead_names):
-        raise DataError(f"Two of the leads {', '.join(lead_names)} have one name; give each its own.")
-    return leads
-
-
-def _paper(n_rows: int, title: str) -> tuple[Figure, Axes]:
-    """A page whose axes are in mm, with its boxes."""
-    width = 2 * _MARGIN + _PULSE_SPACE + _PAGE_SECONDS * SPEED
-    height = 2 * _MARGIN + n_rows * _ROW
-    figure = plt.figure(figsize=(width / 25.4, height / 25.4))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(0, height))
+def _page(record: EcgRecord, start_seconds: float, seconds: float, n_rows: int, title: str):
+    """Axes whose coordinates are mm on the paper, with its boxes and calibration pulses."""
+    duration = record.signal.shape[1] / record.sampling_rate
+    if not 0 <= start_seconds < duration:
+        raise UsageError(f"start_seconds is {start_seconds}, but record {record.name} lasts from 0 to {duration:g} s.")
+    width, height = _LEFT + SPEED * seconds + _RIGHT, _BOTTOM + _ROW * n_rows + _TOP
+    figure = matplotlib.pyplot.figure(figsize=(width / _MILLIMETRES_PER_INCH, height / _MILLIMETRES_PER_INCH))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
-    for step, colour, line in ((1, _FINE, 0.4), (5, _COARSE, 0.6)):
-        axes.vlines(np.arange(0, width + 1, step), 0, height, color=colour, linewidth=line, zorder=0)
-        axes.hlines(np.arange(0, height + 1, step), 0, width, color=colour, linewidth=line, zorder=0)
-    axes.text(_MARGIN, 2, f"{SPEED:g} mm/s    {GAIN:g} mm/mV", fontsize=8, color=_INK)
-    axes.text(_MARGIN, height - 5, title, fontsize=9, color=_INK)
+    for name, step, line_width in (("small boxes", 1, 0.4), ("large boxes", 5, 0.8)):
+        upright = [[(x, 0), (x, height)] for x in np.arange(0, width + 0.5, step)]
+        level = [[(0, y), (width, y)] for y in np.arange(0, height + 0.5, step)]
+        axes.add_collection(
+            LineCollection(upright + level, colors=COLOURS[name], linewidths=line_width, label=name, zorder=0)
+        )
+    for row in range(n_rows):
+        pulse = SPEED * _PULSE_SECONDS
+        x = _LEFT - 3 - pulse + np.array([-2, 0, 0, pulse, pulse, pulse + 2])
+        y = _baseline(axes, row) + GAIN * np.array([0, 0, 1, 1, 0, 0])
+        axes.plot(x, y, color=COLOURS["trace"], linewidth=0.8, label="calibration")
+    axes.text(_LEFT, height - 5, title or f"Record {record.name}", fontsize=10, va="center")
     return figure, axes
 
 
-def _baseline(row: int, n_rows: int) -> float:
-    """Height of a row's 0 mV in mm, on a heavy line."""
-    return _MARGIN + (n_rows - row - 0.5) * _ROW
+def _baseline(axes, row: int) -> float:
+    return axes.get_ylim()[1] - _TOP - _ROW * (row + 0.6)
 
 
-def _draw_pulse(axes: Axes, baseline: float) -> None:
-    """The calibration pulse: 1 mV for 200 ms."""
-    x = _MARGIN + np.array([0, 1, 1, 1 + 0.2 * SPEED, 1 + 0.2 * SPEED, 2 + 0.2 * SPEED])
-    axes.plot(x, baseline + GAIN * np.array([0, 0, 1, 1, 0, 0]), color=_INK, linewidth=0.8, gid="pulse")
+def _draw(axes, record, lead: int | None, name: str, row: int, span: tuple[float, float], start: float) -> bool:
+    """Draw a lead over a span of the page in s; False if it has no value there."""
+    x, y = _LEFT + SPEED * span[0], _baseline(axes, row)
+    axes.text(x + 1, y + 11, name, fontsize=9, weight="bold", va="center")
+    first, last = (round((start + edge) * record.sampling_rate) for edge in span)
+    values = np.array([]) if lead is None else record.signal[lead, first:last]
+    if not np.isfinite(values).any():
+        reason = "not recorded" if lead is None or first < record.signal.shape[1] else "record has ended"
+        axes.text(x + SPEED * (span[1] - span[0]) / 2, y, reason, color=COLOURS["note"], fontsize=8, ha="center")
+        return reason == "record has ended"
+    time = np.arange(first, first + len(values)) / record.sampling_rate - start
+    axes.plot(_LEFT + SPEED * time, y + GAIN * values, color=COLOURS["trace"], linewidth=0.7, label=name)
+    return True
 
 
-def _draw_lead(
-    axes: Axes,
-    lead: NDArray[np.floating] | None,
-    sampling_rate: float,
-    between: tuple[float, float],
-    baseline: float,
-    name: str,
-) -> None:
-    start, stop = between
-    left = _MARGIN + _PULSE_SPACE
-    missing = lead is None or not np.isfinite(lead).any()
-    label = f"{name}: not recorded" if missing else name
-    axes.text(left + start * SPEED + 1, baseline + 11, label, fontsize=8, color=_INK, weight="bold")
-    if start > 0:
-        axes.plot([left + start * SPEED] * 2, [baseline - 3, baseline + 3], color=_INK, linewidth=0.8, gid="division")
-    if missing:
-        return
-    first, last = round(start * sampling_rate), min(round(stop * sampling_rate), len(lead))
-    stretch = np.asarray(lead[first:last], dtype=float)
-    if np.isfinite(stretch).any():
-        x = left + SPEED * np.arange(first, last) / sampling_rate
-        axes.plot(x, baseline + GAIN * (stretch - np.nanmedian(stretch)), color=_INK, linewidth=0.7, gid=name)
+def _write_scale(axes, record: EcgRecord, note: str) -> None:
+    scale = f"{SPEED:g} mm/s   {GAIN:g} mm/mV   sampled at {record.sampling_rate:g} Hz"
+    axes.text(_LEFT, _BOTTOM / 2, "   ".join(filter(None, (scale, note))), fontsize=8, va="center")

@@ -1,0 +1,43 @@
+"""The denoising notebook on real patients and real noise, shortened: small networks, few windows, short records."""
+
+import os
+from unittest import mock
+
+import pytest
+
+from medlib import datasets
+from medlib.errors import DataError
+from medlib.execution import notebooks, task
+
+SHORT = {
+    "dataset": "mitdb",
+    "noise_dataset": "nstdb",
+    "n_train_windows": 4096,
+    "epochs": 2,
+    "diffusion_epochs": 1,
+    "batch_size": 128,
+    "n_test_windows": 4,
+    "diffusion_steps": 2,
+    "n_shots": 2,
+    "classified_seconds": 20,
+    "classifier_epochs": 1,
+    "n_classifier_records": 4,
+}
+
+
+@pytest.mark.real
+def test_a_short_training_on_real_patients_beats_filters_in_mixed_noise(tmp_path):
+    try:
+        with mock.patch.dict(os.environ, MEDLIB_OFFLINE="1"):
+            datasets.locate("mitdb")
+            datasets.locate("nstdb")
+    except DataError:
+        pytest.skip("the real mitdb and nstdb are neither in MEDLIB_DATA nor in the cache")
+    made = task.run(task.plan(notebooks.find("ecg/denoising"), SHORT), tmp_path)
+    assert made.done and made.results.data == "real"
+    metrics = {metric.name: metric for metric in made.results.metrics}
+    assert metrics["ssd_unet"].n == 22 and metrics["ssd_unet"].reference["value"] == 4.29
+    # Asserted on validation patients alone: the test set is not for development.
+    error = {key: metrics[f"validation_prd_of_reference_{key}"].value for key in ("bandpass", "wavelet", "unet")}
+    assert error["unet"] < 0.8 * min(error["bandpass"], error["wavelet"])
+    assert metrics["validation_prd_of_reference_diffusion"].value < error["bandpass"]

@@ -1,0 +1,37 @@
+"""The notebook on reading ECG records, on the real data, shortened to two minutes of each long record."""
+
+import os
+from unittest import mock
+
+import pytest
+
+from medlib import datasets
+from medlib.errors import DataError
+from medlib.execution import notebooks, task
+
+SHORT = {
+    "arrhythmia": "mitdb",
+    "twelve_lead": "ptbxl",
+    "short_strips": "cinc2017",
+    "odd_record": "114",
+    "heart_rate_seconds": 60.0,
+}
+
+
+@pytest.mark.real
+def test_real_records_are_read_and_indices_beat_the_size_of_the_signal(tmp_path):
+    for name in ("mitdb", "ptbxl", "cinc2017"):
+        try:
+            with mock.patch.dict(os.environ, MEDLIB_OFFLINE="1"):
+                datasets.locate(name)
+        except DataError:
+            pytest.skip(f"the real {name} is neither in MEDLIB_DATA nor in the cache")
+    made = task.run(task.plan(notebooks.find("reading/ecg_records"), SHORT), tmp_path)
+    assert made.done and made.results.data == "real"
+    metrics = {metric.name: metric for metric in made.results.metrics}
+    assert metrics["records_read"].value == 48 + 500 + 160
+    assert metrics["leads_with_faults"].value == 0
+    # On the half that the index was chosen on: the scoring half is not for development.
+    assert metrics["auc_noisy_choosing_half"].value > metrics["auc_noisy_choosing_half"].baseline + 0.1
+    assert metrics["heart_rate_error_median"].value < 1
+    assert metrics["rmssd_error"].value < 3
