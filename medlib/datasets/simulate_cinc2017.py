@@ -6,13 +6,13 @@ rhythm; A, atrial fibrillation (irregular, no P wave); O, another rhythm (ectopi
 or a block); ~, too noisy to tell.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from medlib.datasets.ecg_patients import Patient
 from medlib.datasets.ecgsyn import band_noise
+from medlib.datasets.sample_files import make_sample
 from medlib.datasets.simulate_twelve_leads import simulate
 
 SAMPLING_RATE = 300.0  # Hz
@@ -111,6 +111,4 @@ def write_sample(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        sys.exit("usage: python -m medlib.datasets.simulate_cinc2017 FOLDER (an existing folder)")
-    write_sample(Path(sys.argv[1]))
+    make_sample(write_sample)

@@ -12,13 +12,13 @@
 Voltages come from `medlib.datasets.ecgsyn`, in the resolution of mitdb: 360 Hz, 11 bits over 10 mV.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from medlib.datasets.ecg_patients import DURATION, PATIENTS, Beats, Patient, in_bigeminy, schedule
 from medlib.datasets.ecgsyn import Waves, add_waves, band_noise
+from medlib.datasets.sample_files import make_sample, write_record
 
 SAMPLING_RATE = 360.0  # Hz
 GAIN = 200  # units of the analog-to-digital converter per mV
@@ -172,26 +172,19 @@ def write_sample(folder: Path) -> None:
 
     for patient in PATIENTS:
         digital, beats = simulate(patient)
-        header = wfdb.Record(
-            record_name=patient.record,
-            n_sig=2,
-            fs=SAMPLING_RATE,
-            sig_len=len(digital),
-            file_name=[f"{patient.record}.dat"] * 2,
-            fmt=["212"] * 2,
-            adc_gain=[GAIN] * 2,
+        write_record(
+            folder,
+            patient.record,
+            digital,
+            SAMPLING_RATE,
+            patient.leads,
+            signal_format="212",
+            gain=[GAIN] * 2,
             baseline=[ZERO] * 2,
-            units=["mV"] * 2,
-            adc_res=[11] * 2,
-            adc_zero=[ZERO] * 2,
-            init_value=digital[0].tolist(),
-            checksum=(digital.sum(axis=0) % 2**16).tolist(),
-            block_size=[0] * 2,
-            sig_name=list(patient.leads),
+            zero=ZERO,
+            resolution=11,
             comments=["simulated by medlib.datasets.simulate_ecg: not a recording of a person"],
-            d_signal=digital,
         )
-        header.wrsamp(write_dir=str(folder))
         sample, symbol, rhythm = _with_rhythm(patient, beats)
         wfdb.wrann(patient.record, "atr", sample, symbol, aux_note=rhythm, write_dir=str(folder))
     (folder / "RECORDS").write_text("".join(f"{patient.record}\n" for patient in PATIENTS), newline="\n")
@@ -215,6 +208,4 @@ def _with_rhythm(patient: Patient, beats: Beats) -> tuple[np.ndarray, list[str],
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        sys.exit("usage: python -m medlib.datasets.simulate_ecg FOLDER (an existing folder)")
-    write_sample(Path(sys.argv[1]))
+    make_sample(write_sample)

@@ -5,12 +5,12 @@
 """
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from medlib.datasets.ecg_patients import Patient
+from medlib.datasets.sample_files import make_sample, write_record
 from medlib.datasets.simulate_twelve_leads import LEADS, Wave, boundaries, simulate
 
 SAMPLING_RATE = 500.0  # Hz
@@ -108,32 +108,21 @@ def write_sample(folder: Path) -> None:
 
 
 def _write_signal(folder: Path, record: str, voltage: np.ndarray, comments: list[str], rng) -> None:
-    import wfdb
-
     # Each lead of a LUDB record has a gain and a baseline of its own.
     gain = rng.integers(800, 3700, len(LEADS))
     baseline = rng.integers(-4, 5, len(LEADS))
-    digital = np.rint(voltage.T * gain + baseline).astype(int)
-    header = wfdb.Record(
-        record_name=record,
-        n_sig=len(LEADS),
-        fs=SAMPLING_RATE,
-        sig_len=len(digital),
-        file_name=[f"{record}.dat"] * len(LEADS),
-        fmt=["16"] * len(LEADS),
-        adc_gain=gain.astype(float).tolist(),
+    write_record(
+        folder,
+        record,
+        np.rint(voltage.T * gain + baseline).astype(int),
+        SAMPLING_RATE,
+        [lead.lower() for lead in LEADS],
+        signal_format="16",
+        gain=gain.astype(float).tolist(),
         baseline=baseline.tolist(),
-        units=["mV"] * len(LEADS),
-        adc_res=[0] * len(LEADS),
-        adc_zero=[0] * len(LEADS),
-        init_value=digital[0].tolist(),
-        checksum=(digital.sum(axis=0) % 2**16).tolist(),
-        block_size=[0] * len(LEADS),
-        sig_name=[lead.lower() for lead in LEADS],
+        resolution=0,
         comments=comments,
-        d_signal=digital,
     )
-    header.wrsamp(write_dir=str(folder))
 
 
 def _write_waves(folder: Path, record: str, annotator: str, waves: list[Wave]) -> None:
@@ -147,6 +136,4 @@ def _write_waves(folder: Path, record: str, annotator: str, waves: list[Wave]) -
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        sys.exit("usage: python -m medlib.datasets.simulate_ludb FOLDER (an existing folder)")
-    write_sample(Path(sys.argv[1]))
+    make_sample(write_sample)

@@ -4,12 +4,12 @@
 the three records of nstdb, at its nominal 200 units per mV; the first channel wanders more there as well.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from medlib.datasets.ecgsyn import band_noise
+from medlib.datasets.sample_files import make_sample
 
 SAMPLING_RATE = 360.0  # Hz
 DURATION = 60.0  # s
@@ -113,6 +113,4 @@ def write_sample(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        sys.exit("usage: python -m medlib.datasets.simulate_noise FOLDER (an existing folder)")
-    write_sample(Path(sys.argv[1]))
+    make_sample(write_sample)

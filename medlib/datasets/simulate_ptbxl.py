@@ -7,13 +7,13 @@ a second one. Columns of the table that a simulated patient has nothing for are 
 """
 
 import csv
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from medlib.datasets.ecg_patients import Patient
+from medlib.datasets.sample_files import make_sample, write_record
 from medlib.datasets.simulate_twelve_leads import LEADS, simulate
 
 SAMPLING_RATE = 100.0  # Hz
@@ -167,7 +167,20 @@ def write_sample(folder: Path) -> None:
     for case in cases():
         digital, row = simulate_case(case)
         rows.append(row)
-        _write_signal(folder / row["filename_lr"], digital)
+        path = folder / row["filename_lr"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_record(
+            path.parent,
+            path.name,
+            digital,
+            SAMPLING_RATE,
+            [lead.upper() for lead in LEADS],
+            signal_format="16",
+            gain=[float(GAIN)] * len(LEADS),
+            baseline=[0] * len(LEADS),
+            resolution=16,
+            comments=["simulated by medlib.datasets.simulate_ptbxl: not a recording of a person"],
+        )
     with (folder / "ptbxl_database.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, _COLUMNS.split(","), lineterminator="\n")
         table.writeheader()
@@ -178,33 +191,5 @@ def write_sample(folder: Path) -> None:
         writer.writerows(STATEMENTS)
 
 
-def _write_signal(path: Path, digital: np.ndarray) -> None:
-    import wfdb
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = wfdb.Record(
-        record_name=path.name,
-        n_sig=len(LEADS),
-        fs=SAMPLING_RATE,
-        sig_len=len(digital),
-        file_name=[f"{path.name}.dat"] * len(LEADS),
-        fmt=["16"] * len(LEADS),
-        adc_gain=[float(GAIN)] * len(LEADS),
-        baseline=[0] * len(LEADS),
-        units=["mV"] * len(LEADS),
-        adc_res=[16] * len(LEADS),
-        adc_zero=[0] * len(LEADS),
-        init_value=digital[0].tolist(),
-        checksum=(digital.sum(axis=0) % 2**16).tolist(),
-        block_size=[0] * len(LEADS),
-        sig_name=[lead.upper() for lead in LEADS],
-        comments=["simulated by medlib.datasets.simulate_ptbxl: not a recording of a person"],
-        d_signal=digital,
-    )
-    header.wrsamp(write_dir=str(path.parent))
-
-
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        sys.exit("usage: python -m medlib.datasets.simulate_ptbxl FOLDER (an existing folder)")
-    write_sample(Path(sys.argv[1]))
+    make_sample(write_sample)

@@ -4,12 +4,12 @@
 from seeds; the same draws give the times at which it put the P waves, to the sample.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from medlib.datasets.ecg_patients import DURATION, PATIENTS, Patient, schedule
+from medlib.datasets.sample_files import make_sample
 from medlib.datasets.simulate_ecg import SAMPLING_RATE, draw_shapes
 
 VISIBLE = 0.02  # mV, in either lead: smaller P waves are not annotated
@@ -66,6 +66,4 @@ def write_sample(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        sys.exit("usage: python -m medlib.datasets.simulate_pwaves FOLDER (an existing folder)")
-    write_sample(Path(sys.argv[1]))
+    make_sample(write_sample)

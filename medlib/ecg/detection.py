@@ -1,7 +1,6 @@
 """From an ECG to the positions of its beats, with a network that says for each cell of time whether one is near."""
 
 from collections.abc import Callable
-from fractions import Fraction
 
 import numpy as np
 import torch
@@ -9,8 +8,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks, firwin, resample_poly
 
+from medlib.ecg.filters import resampling_ratio
 from medlib.ecg.quality import require_usable
-from medlib.errors import DataError, UsageError
+from medlib.errors import UsageError
 
 #: Sampling rate in Hz that a network gets to see, and samples to each cell of its answer.
 RATE = 120
@@ -41,8 +41,9 @@ def prepare(signal: NDArray[np.floating], sampling_rate: float) -> NDArray[np.fl
     Raises
     ------
     DataError
-        If the signal cannot be used (:func:`medlib.ecg.quality.require_usable`), or the ratio of the sampling rates
-        is none of whole numbers up to 1000.
+        If the signal cannot be used (:func:`medlib.ecg.quality.require_usable`).
+    UsageError
+        If the ratio of the sampling rates is none of whole numbers up to 1000.
 
     Notes
     -----
@@ -56,10 +57,8 @@ def prepare(signal: NDArray[np.floating], sampling_rate: float) -> NDArray[np.fl
     (1, 1200)
     """
     require_usable(signal, sampling_rate)
-    ratio = Fraction(str(float(RATE))) / Fraction(str(float(sampling_rate)))
+    ratio = resampling_ratio(sampling_rate, RATE)
     up, down = ratio.numerator, ratio.denominator
-    if max(up, down) > 1000:
-        raise DataError(f"From {sampling_rate} to {RATE} Hz is a ratio of {ratio}; resample to a whole number of Hz.")
     if up != down:
         window = firwin(6 * max(up, down) + 1, 1 / max(up, down)).astype(np.float32)
         signal = resample_poly(signal, up, down, axis=-1, window=window)

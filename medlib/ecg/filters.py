@@ -97,6 +97,33 @@ def resample(signal: NDArray[np.floating], sampling_rate: float, target_rate: fl
     >>> resample(np.zeros((2, 650_000)), sampling_rate=360, target_rate=180).shape
     (2, 325000)
     """
+    ratio = resampling_ratio(sampling_rate, target_rate)
+    _require_finite(signal)
+    return resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1).astype(np.float32)
+
+
+def resampling_ratio(sampling_rate: float, target_rate: float) -> Fraction:
+    """Ratio of a target rate to a sampling rate, in whole numbers.
+
+    Parameters
+    ----------
+    sampling_rate, target_rate : float
+        In Hz.
+
+    Returns
+    -------
+    Fraction
+
+    Raises
+    ------
+    UsageError
+        If a rate is not above 0 Hz, or the ratio is none of whole numbers up to 1000.
+
+    Examples
+    --------
+    >>> resampling_ratio(sampling_rate=257, target_rate=180)
+    Fraction(180, 257)
+    """
     if not (0 < sampling_rate < np.inf and 0 < target_rate < np.inf):
         raise UsageError(f"Sampling rates are above 0 Hz; given are {sampling_rate} and {target_rate} Hz.")
     # By way of text, since 128.1 is 1281/10 but as a float a ratio of numbers of sixteen digits.
@@ -106,8 +133,7 @@ def resample(signal: NDArray[np.floating], sampling_rate: float, target_rate: fl
             f"Resampling from {sampling_rate} to {target_rate} Hz is a ratio of {ratio}; choose a target rate whose "
             f"ratio is one of whole numbers up to {_LARGEST_FACTOR}."
         )
-    _require_finite(signal)
-    return resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1).astype(np.float32)
+    return ratio
 
 
 def _require_finite(signal: NDArray[np.floating]) -> None:

@@ -5,12 +5,13 @@ The definitions are those of the programs ``nst`` and ``sigamp`` of WFDB, which 
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import trim_mean
 
 from medlib.ecg.beats import cut_windows
 from medlib.errors import DataError
 
 _MEASUREMENTS = 300  # beats, or seconds of noise: sigamp looks at no more
-_TRIMMED = 20  # one in so many measurements is left out at each end
+_TRIMMED = 1 / 20  # share of the measurements that is left out at each end
 _HALF_WIDTH_SECONDS = 0.05
 
 
@@ -50,7 +51,7 @@ def qrs_amplitude(
         raise DataError("There are no beats to take the amplitude of; give at least one position.")
     half = round(_HALF_WIDTH_SECONDS * sampling_rate)
     windows = cut_windows(signal, positions[:_MEASUREMENTS], half, half + 1)
-    return _trimmed_mean(np.ptp(windows, axis=-1).astype(np.float64))
+    return trim_mean(np.ptp(windows, axis=-1).astype(np.float64), _TRIMMED)
 
 
 def noise_level(noise: NDArray[np.floating], sampling_rate: float) -> NDArray[np.float64]:
@@ -85,7 +86,7 @@ def noise_level(noise: NDArray[np.floating], sampling_rate: float) -> NDArray[np
     if not n_seconds:
         raise DataError(f"The noise has {noise.shape[-1]} samples; give at least the {second} of one second.")
     seconds = noise[:, : n_seconds * second].reshape(len(noise), n_seconds, second)
-    return _trimmed_mean(seconds.std(axis=-1, dtype=np.float64).T)
+    return trim_mean(seconds.std(axis=-1, dtype=np.float64).T, _TRIMMED)
 
 
 def add_noise(
@@ -165,9 +166,3 @@ def _repeat(noise: NDArray[np.floating], n_samples: int) -> NDArray[np.floating]
     step = noise[:, -1:] - noise[:, :1]
     copies = noise[:, None] + step[..., None] * np.arange(n_copies)[:, None]
     return copies.reshape(len(noise), -1)[:, :n_samples]
-
-
-def _trimmed_mean(measurements: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the first axis without the largest and the smallest twentieth."""
-    cut = len(measurements) // _TRIMMED
-    return np.sort(measurements, axis=0)[cut : len(measurements) - cut].mean(axis=0)

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from medlib.errors import UsageError
+
 
 class ResidualBlock(nn.Module):
     """Two convolutions and a shortcut around them; the first halves the length.
@@ -60,6 +62,14 @@ class BeatNetwork(nn.Module):
         Of hidden units.
     waveform_dropout : float
         Share of the training beats whose waveform the network does not get to see.
+    n_positions : int
+        Parts of the time whose means are kept apart, in place of the mean and maximum over all of it; 0 for none. Where
+        waveforms are lined up exactly, as average beats are, *where* something was found says what it is.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than one channel or class, two widths, or a negative number of features or positions.
 
     References
     ----------
@@ -81,14 +91,21 @@ class BeatNetwork(nn.Module):
         n_hidden: int = 64,
         dropout: float = 0.5,
         waveform_dropout: float = 0.5,
+        n_positions: int = 0,
     ):
         super().__init__()
+        if min(n_channels, n_classes) < 1 or min(n_features, n_positions) < 0 or len(widths) < 2:
+            raise UsageError(
+                f"A network of {n_channels} channels, {n_classes} classes, {n_features} features, widths {widths} and "
+                f"{n_positions} positions cannot be; give at least 1 channel and class, 2 widths, and 0 of the others."
+            )
         self.waveform = nn.Sequential(
             nn.Conv1d(n_channels, widths[0], 9, stride=2, padding=4, bias=False),
             nn.BatchNorm1d(widths[0]),
             nn.ReLU(),
             *(ResidualBlock(before, after) for before, after in zip(widths, widths[1:], strict=False)),
         )
+        self.positions = nn.AdaptiveAvgPool1d(n_positions) if n_positions else None
         self.context = None
         if n_features:
             self.context = nn.Sequential(
@@ -102,7 +119,7 @@ class BeatNetwork(nn.Module):
         self.drop_waveform = nn.Dropout1d(waveform_dropout if n_features else 0.0)
         self.head = nn.Sequential(
             nn.Dropout(dropout),
-            nn.Linear(2 * widths[-1] + (n_hidden if n_features else 0), n_hidden),
+            nn.Linear((n_positions or 2) * widths[-1] + (n_hidden if n_features else 0), n_hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(n_hidden, n_classes),
@@ -114,7 +131,10 @@ class BeatNetwork(nn.Module):
         A network with ``n_features=0`` needs no features.
         """
         found = self.waveform(waveform)
-        pooled = torch.cat([found.mean(dim=-1), found.amax(dim=-1)], dim=1)
+        if self.positions is None:
+            pooled = torch.cat([found.mean(dim=-1), found.amax(dim=-1)], dim=1)
+        else:
+            pooled = self.positions(found).flatten(1)
         # Dropout1d drops whole channels, so a beat is made one channel: all of its waveform goes, or none.
         joined = self.drop_waveform(pooled[:, None])[:, 0]
         if self.context is not None:

@@ -159,5 +159,5 @@ def test_input_that_cannot_be_used_is_refused(signal, rate, fault):
 
 
 def test_rate_without_a_ratio_of_small_numbers_is_refused():
-    with pytest.raises(DataError, match="whole number of Hz"):
+    with pytest.raises(UsageError, match="whole numbers up to 1000"):
         prepare(spikes(360), 359.987)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from medlib.errors import UsageError
 from medlib.models.beat_network import BeatNetwork, GaussianNoise, ResidualBlock
 
 
@@ -150,3 +151,31 @@ def test_noise_has_its_deviation_in_training_alone():
     noisy = noise(torch.full((10_000,), 2.0))
     assert noisy.mean() == pytest.approx(2, abs=0.02) and noisy.std() == pytest.approx(0.5, abs=0.02)
     assert torch.equal(noise.eval()(noisy), noisy)
+
+
+@pytest.mark.parametrize("length", [40, 80, 301])
+def test_positions_keep_the_shape_of_the_logits(length):
+    network = BeatNetwork(8, 5, 160, n_positions=10)
+    assert network(torch.zeros(6, 8, length), torch.zeros(6, 160)).shape == (6, 5)
+
+
+def gap(network, waveform, shift):
+    """Largest change of the logits when what is in the middle of the waveform comes later."""
+    with torch.inference_mode():
+        return (network(waveform) - network(torch.roll(waveform, shift, dims=-1))).abs().max()
+
+
+def test_with_positions_it_matters_where_a_wave_is():
+    pulse = torch.zeros(1, 1, 320)
+    pulse[..., 120:124] = 3.0
+    # The strides of the convolutions come to 16, so that a shift by 32 changes nothing but the place.
+    assert gap(BeatNetwork(1, 4).eval(), pulse, 32) < 1e-5
+    assert gap(BeatNetwork(1, 4, n_positions=10).eval(), pulse, 32) > 1e-3
+
+
+@pytest.mark.parametrize(
+    "options", [{"n_channels": 0}, {"n_classes": 0}, {"n_features": -1}, {"widths": (8,)}, {"n_positions": -1}]
+)
+def test_impossible_sizes_are_refused(options):
+    with pytest.raises(UsageError, match="give at least 1 channel"):
+        BeatNetwork(**({"n_channels": 8, "n_classes": 5} | options))

@@ -1,13 +1,6 @@
 """The notebook on alignment on real beats, shortened: fewer beats of each record, shorter averages."""
 
-import os
-from unittest import mock
-
 import pytest
-
-from medlib import datasets
-from medlib.errors import DataError
-from medlib.execution import notebooks, task
 
 SHORT = {
     "dataset": "mitdb",
@@ -20,16 +13,8 @@ SHORT = {
 
 
 @pytest.mark.real
-def test_methods_find_known_shifts_of_real_beats(tmp_path):
-    try:
-        with mock.patch.dict(os.environ, MEDLIB_OFFLINE="1"):
-            datasets.locate("mitdb")
-            datasets.locate("nstdb")
-    except DataError:
-        pytest.skip("the real mitdb and nstdb are neither in MEDLIB_DATA nor in the cache")
-    made = task.run(task.plan(notebooks.find("ecg/beat_alignment"), SHORT), tmp_path)
-    assert made.done and made.results.data == "real"
-    metrics = {metric.name: metric for metric in made.results.metrics}
+def test_methods_find_known_shifts_of_real_beats(run_on_real_data):
+    metrics = run_on_real_data("ecg/beat_alignment", SHORT, needs=["mitdb", "nstdb"])
     assert metrics["rmse_ms_woody"].n == 21
     # Asserted on the training records alone: the test set is not for development.
     validated = {name.removeprefix("validation_"): metric.value for name, metric in metrics.items() if "valid" in name}

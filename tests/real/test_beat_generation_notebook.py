@@ -1,13 +1,6 @@
 """The notebook on beat generation on the real database, shortened, and on validation patients alone."""
 
-import os
-from unittest import mock
-
 import pytest
-
-from medlib import datasets
-from medlib.errors import DataError
-from medlib.execution import notebooks, task
 
 SHORT = {
     "dataset": "mitdb",
@@ -22,15 +15,8 @@ SHORT = {
 
 
 @pytest.mark.real
-def test_a_short_run_on_real_patients_makes_beats_that_are_neither_useless_nor_copies(tmp_path):
-    try:
-        with mock.patch.dict(os.environ, MEDLIB_OFFLINE="1"):
-            datasets.locate("mitdb")
-    except DataError:
-        pytest.skip("the real mitdb is neither in MEDLIB_DATA nor in the cache")
-    made = task.run(task.plan(notebooks.find("ecg/beat_generation"), SHORT), tmp_path)
-    assert made.done and made.results.data == "real"
-    metrics = {metric.name: metric for metric in made.results.metrics}
+def test_a_short_run_on_real_patients_makes_beats_that_are_neither_useless_nor_copies(run_on_real_data):
+    metrics = run_on_real_data("ecg/beat_generation", SHORT, needs=["mitdb"])
     assert metrics["f1_tstr"].n == 7
     # Synthetic beats teach a classifier more than to call everything N, nearly as much as real ones.
     assert metrics["f1_tstr"].value > metrics["f1_tstr"].baseline + 0.1

@@ -1,13 +1,6 @@
 """The denoising notebook on real patients and real noise, shortened: small networks, few windows, short records."""
 
-import os
-from unittest import mock
-
 import pytest
-
-from medlib import datasets
-from medlib.errors import DataError
-from medlib.execution import notebooks, task
 
 SHORT = {
     "dataset": "mitdb",
@@ -26,16 +19,8 @@ SHORT = {
 
 
 @pytest.mark.real
-def test_a_short_training_on_real_patients_beats_filters_in_mixed_noise(tmp_path):
-    try:
-        with mock.patch.dict(os.environ, MEDLIB_OFFLINE="1"):
-            datasets.locate("mitdb")
-            datasets.locate("nstdb")
-    except DataError:
-        pytest.skip("the real mitdb and nstdb are neither in MEDLIB_DATA nor in the cache")
-    made = task.run(task.plan(notebooks.find("ecg/denoising"), SHORT), tmp_path)
-    assert made.done and made.results.data == "real"
-    metrics = {metric.name: metric for metric in made.results.metrics}
+def test_a_short_training_on_real_patients_beats_filters_in_mixed_noise(run_on_real_data):
+    metrics = run_on_real_data("ecg/denoising", SHORT, needs=["mitdb", "nstdb"])
     assert metrics["ssd_unet"].n == 22 and metrics["ssd_unet"].reference["value"] == 4.29
     # Asserted on validation patients alone: the test set is not for development.
     error = {key: metrics[f"validation_prd_of_reference_{key}"].value for key in ("bandpass", "wavelet", "unet")}

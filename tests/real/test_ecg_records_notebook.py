@@ -1,13 +1,6 @@
 """The notebook on reading ECG records, on the real data, shortened to two minutes of each long record."""
 
-import os
-from unittest import mock
-
 import pytest
-
-from medlib import datasets
-from medlib.errors import DataError
-from medlib.execution import notebooks, task
 
 SHORT = {
     "arrhythmia": "mitdb",
@@ -19,16 +12,8 @@ SHORT = {
 
 
 @pytest.mark.real
-def test_real_records_are_read_and_indices_beat_the_size_of_the_signal(tmp_path):
-    for name in ("mitdb", "ptbxl", "cinc2017"):
-        try:
-            with mock.patch.dict(os.environ, MEDLIB_OFFLINE="1"):
-                datasets.locate(name)
-        except DataError:
-            pytest.skip(f"the real {name} is neither in MEDLIB_DATA nor in the cache")
-    made = task.run(task.plan(notebooks.find("reading/ecg_records"), SHORT), tmp_path)
-    assert made.done and made.results.data == "real"
-    metrics = {metric.name: metric for metric in made.results.metrics}
+def test_real_records_are_read_and_indices_beat_the_size_of_the_signal(run_on_real_data):
+    metrics = run_on_real_data("reading/ecg_records", SHORT, needs=["mitdb", "ptbxl", "cinc2017"])
     assert metrics["records_read"].value == 48 + 500 + 160
     assert metrics["leads_with_faults"].value == 0
     # On the half that the index was chosen on: the scoring half is not for development.
