@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from rich.progress import track
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
+from medlib import checkpoints
 from medlib.errors import UsageError
 
 
@@ -58,6 +60,9 @@ def fit(
     weight_decay: float = 0.01,
     device: str = "cpu",
     precision: str = "32-true",
+    validation: Callable[[nn.Module], float] | None = None,
+    patience: int | None = None,
+    checkpoint: Path | str | None = None,
 ) -> list[float]:
     """Train a network in place by AdamW, with a learning rate that rises and falls once (Smith and Topin 2019).
 
@@ -67,14 +72,23 @@ def fit(
     batches : iterable with a length
         Such as :func:`shuffled_batches` or a DataLoader; gone through once an epoch.
     loss_function : callable
-        ``loss_function(network, *batch)`` gives the loss of a batch, a scalar tensor.
+        ``loss_function(network, *batch)`` gives the loss of a batch, a scalar tensor. What it draws at random comes
+        from torch's global generator, if training shall go on from a checkpoint as if nothing had happened.
     epochs : int
     learning_rate : float
         The highest.
     weight_decay : float
     device : {"cpu", "cuda", "mps", "auto"}
     precision : {"32-true", "bf16-mixed", "16-mixed"}
-        ``"bf16-mixed"`` is faster on a GPU, and on a CPU with AMX; elsewhere it is slower.
+        See :func:`fastest_precision`.
+    validation : callable, optional
+        ``validation(network)`` gives a number that should be low, such as the loss on patients kept for that; it is
+        asked after each epoch, and the network ends with the weights of the best one.
+    patience : int, optional
+        Epochs without a better validation after which training stops.
+    checkpoint : Path or str, optional
+        A file that is written after each epoch, and from which training goes on if it is there: after a kill, the
+        same call ends with the same weights, to the bit on the same machine.
 
     Returns
     -------
@@ -84,7 +98,7 @@ def fit(
     Raises
     ------
     UsageError
-        If the loss is no longer finite, or there is nothing to train on.
+        If the loss is no longer finite, there is nothing to train on, or the checkpoint is of another training.
 
     References
     ----------
@@ -104,27 +118,114 @@ def fit(
     n_steps = epochs * len(batches)
     if n_steps < 1:
         raise UsageError(f"{epochs} epochs of {len(batches)} batches are nothing to train on; give at least one each.")
+    if patience is not None and (validation is None or patience < 1):
+        raise UsageError(f"patience is {patience}; it counts epochs, one at least, and needs a validation.")
     fabric = Fabric(accelerator=device, devices=1, precision=precision)
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=n_steps)
     # What Fabric sets up shares the parameters of the network, which is thus trained in place.
-    wrapped, optimizer = fabric.setup(network, optimizer)
-    wrapped.train()
-    losses = []
-    for epoch in track(range(epochs), "training", disable=not sys.stderr.isatty()):
+    wrapped, stepper = fabric.setup(network, optimizer)
+    settings = {"epochs": epochs, "batches": len(batches), "learning_rate": learning_rate, "weight_decay": weight_decay}
+    losses, validated, best = [], [], {}
+    if checkpoint is not None and Path(checkpoint).exists():
+        losses, validated, best = _resume(checkpoint, settings, network, optimizer, schedule, batches)
+    for epoch in track(range(len(losses), epochs), "training", disable=not sys.stderr.isatty()):
+        if _is_over(validated, patience):
+            break
+        wrapped.train()
         total = torch.zeros((), device=fabric.device)
         for batch in batches:
             loss = loss_function(wrapped, *(tensor.to(fabric.device) for tensor in batch))
-            optimizer.zero_grad()
+            stepper.zero_grad()
             fabric.backward(loss)
-            optimizer.step()
+            stepper.step()
             schedule.step()
             total += loss.detach()
-        losses.append(total.item() / len(batches))
-        if not np.isfinite(losses[-1]):
-            raise UsageError(f"The loss is {losses[-1]} in epoch {epoch + 1}; lower learning_rate ({learning_rate}).")
+        losses.append(_finite(total.item() / len(batches), "loss", epoch, learning_rate))
+        if validation is not None:
+            network.eval()
+            validated.append(_finite(float(validation(network)), "validation", epoch, learning_rate))
+            if min(validated) == validated[-1]:
+                best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+        if checkpoint is not None:
+            _save(checkpoint, settings, network, optimizer, losses, validated, best)
+    if best:
+        network.load_state_dict(best)
     network.eval()
     return losses
+
+
+def _finite(value: float, name: str, epoch: int, learning_rate: float) -> float:
+    if not np.isfinite(value):
+        raise UsageError(f"The {name} is {value} in epoch {epoch + 1}; lower learning_rate ({learning_rate}).")
+    return value
+
+
+def _is_over(validated: list[float], patience: int | None) -> bool:
+    return patience is not None and len(validated) > patience and min(validated) < min(validated[-patience:])
+
+
+def _save(path, settings, network, optimizer, losses, validated, best) -> None:
+    """Write all that decides the epochs to come."""
+    state = optimizer.state_dict()
+    tensors = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    tensors |= {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
+    for number, moments in state["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in moments.items()}
+    progress = {"losses": losses, "validated": validated, "groups": state["param_groups"]}
+    checkpoints.save(path, tensors, settings | {"shapes": _shapes(network)} | progress)
+
+
+def _resume(path, settings, network, optimizer, schedule, batches) -> tuple[list[float], list[float], dict]:
+    """Set network, optimizer, schedule, order of batches and random numbers to what they were; give what was found."""
+    tensors, saved = checkpoints.load(path)
+    expected = settings | {"shapes": _shapes(network)}
+    different = {name: (saved.get(name), value) for name, value in expected.items() if saved.get(name) != value}
+    if different:
+        raise UsageError(
+            f"{path} is the checkpoint of another training; there and here are {different}. Delete it, or name another."
+        )
+    network.load_state_dict(_below("network.", tensors))
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in _below("optimizer.", tensors).items():
+        number, _, name = key.partition(".")
+        moments.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({"state": moments, "param_groups": saved["groups"]})
+    done = len(saved["losses"])
+    schedule.last_epoch = done * len(batches)
+    # A loader that shuffles goes on with the orders that an uninterrupted training would have seen.
+    for _ in range(done):
+        for _ in batches:
+            pass
+    torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"])
+    return saved["losses"], saved["validated"], _below("best.", tensors)
+
+
+def _shapes(network: nn.Module) -> dict[str, list[int]]:
+    return {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def fastest_precision(device: str = "cpu") -> str:
+    """``"bf16-mixed"`` where bfloat16 pays, on a GPU that has it or a CPU with AMX; elsewhere ``"32-true"``.
+
+    Examples
+    --------
+    >>> fastest_precision("mps")
+    '32-true'
+    """
+    on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    if on_gpu:
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    return "bf16-mixed" if device != "mps" and torch.cpu.get_capabilities().get("amx_bf16") else "32-true"
 
 
 @torch.inference_mode()

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from medlib.errors import UsageError
+from medlib.errors import DataError, UsageError
 from medlib.models.beat_network import BeatNetwork
-from medlib.training import fit, predict, seed_all, shuffled_batches
+from medlib.training import fastest_precision, fit, predict, seed_all, shuffled_batches
 
 
 @pytest.fixture(autouse=True)
@@ -177,6 +177,122 @@ def test_nothing_to_train_on_is_refused(epochs, n_batches):
     batches = [linear_problem(8)] * n_batches
     with pytest.raises(UsageError, match=f"^{epochs} epochs of {n_batches} batches are nothing to train on"):
         fit(nn.Linear(3, 1), batches, squared_error, epochs=epochs, learning_rate=0.1)
+
+
+# --- validation and checkpoints
+
+
+def weight_after(validations, **options):
+    """Train on with a gradient of one, where plain epochs lower the weight each time; validation says what it is told.
+
+    Gives the weight after each epoch and the one at the end.
+    """
+    network, weights, told = nn.Linear(1, 1, bias=False), [], iter(validations)
+
+    def validation(network):
+        weights.append(network.weight.item())
+        return next(told)
+
+    batches = shuffled_batches(torch.ones(8, 1), torch.ones(8, 1), batch_size=4, seed=0)
+    losses = fit(network, batches, lambda network, x, y: network(x).mean(), epochs=len(validations),
+                 learning_rate=0.1, validation=validation, **options)  # fmt: skip
+    return losses, weights, network.weight.item()
+
+
+def test_network_ends_with_the_weights_of_the_best_epoch():
+    losses, weights, final = weight_after([3.0, 1.0, 2.0, 2.0])
+    assert len(set(weights)) == 4 == len(losses) and final == weights[1]
+
+
+@pytest.mark.parametrize(
+    ("validations", "patience", "epochs"),
+    [([4, 3, 2, 1], 1, 4), ([1, 2, 3, 4], 1, 2), ([1, 2, 3, 4], 2, 3), ([3, 4, 2, 3, 3, 3], 2, 5), ([1, 1, 1], 1, 3)],
+)
+def test_training_stops_after_so_many_epochs_without_a_better_one(validations, patience, epochs):
+    assert len(weight_after(validations, patience=patience)[0]) == epochs
+
+
+def test_validation_sees_the_network_in_evaluation_mode_and_training_goes_on_in_training_mode():
+    modes = []
+    network = nn.Linear(3, 1)
+    network.register_forward_hook(lambda module, *_: modes.append(module.training))
+    fit_linear(network, epochs=2, validation=lambda network: network(torch.zeros(1, 3)).item())
+    assert modes == ([True] * 8 + [False]) * 2
+
+
+@pytest.mark.parametrize("options", [{"patience": 2}, {"patience": 0, "validation": lambda network: 0.0}])
+def test_patience_without_a_validation_or_an_epoch_is_refused(options):
+    with pytest.raises(UsageError, match="^patience is "):
+        fit_linear(**options)
+
+
+def test_validation_that_is_not_a_number_is_refused():
+    with pytest.raises(UsageError, match="^The validation is nan in epoch 1"):
+        fit_linear(validation=lambda network: float("nan"))
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("validation", [None, lambda network: -network.waveform[0].weight.sum().item()])
+def test_training_goes_on_after_a_kill_as_if_nothing_had_happened(tmp_path, validation):
+    options = dict(epochs=4, learning_rate=0.01, validation=validation)
+
+    def train(killed_in_step=None, **more):
+        seed_all(0)
+        network, steps = BeatNetwork(4, 4, 5, dropout=0.5), iter(range(1000))
+
+        def loss(network, waveform, features, label):
+            if next(steps) == killed_in_step:
+                raise Killed
+            return cross_entropy(network, waveform + 0.1 * torch.randn_like(waveform), features, label)
+
+        batches = shuffled_batches(*random_beats(), batch_size=16, seed=0)
+        losses = fit(network, batches, loss, **options, **more)
+        return losses, {name: value.tolist() for name, value in network.state_dict().items()}
+
+    whole = train()
+    path = tmp_path / "training.safetensors"
+    for killed_in_step in (6, 5):  # in epoch 2 of the first try, in epoch 3 of the second
+        with pytest.raises(Killed):
+            train(killed_in_step, checkpoint=path)
+    assert train(checkpoint=path) == whole
+    # A finished training is not repeated.
+    assert train(killed_in_step=0, checkpoint=path) == whole
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_training_stopped_early_stays_stopped(tmp_path):
+    path = tmp_path / "training.safetensors"
+    losses, weights, final = weight_after([1, 2, 3, 4], patience=1, checkpoint=path)
+    assert weight_after([1, 2, 3, 4], patience=1, checkpoint=path) == (losses, [], final)
+
+
+def test_checkpoint_of_another_training_is_refused(tmp_path):
+    fit_linear(checkpoint=tmp_path / "a.safetensors")
+    with pytest.raises(UsageError, match=r"another training; .*'learning_rate': \(0.1, 0.2\)"):
+        fit_linear(learning_rate=0.2, checkpoint=tmp_path / "a.safetensors")
+    with pytest.raises(UsageError, match=r"another training; .*'weight': \[1, 3\]"):
+        fit_linear(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1)), checkpoint=tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("damage", [b"", b"not safetensors", None])
+def test_damaged_checkpoint_is_refused_and_kept(tmp_path, damage):
+    path = tmp_path / "a.safetensors"
+    fit_linear(checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-10] if damage is None else damage)
+    content = path.read_bytes()
+    with pytest.raises(DataError, match="is no checkpoint of medlib .*; delete it"):
+        fit_linear(checkpoint=path)
+    assert path.read_bytes() == content
+
+
+def test_fastest_precision_asks_the_processor(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    assert fastest_precision("cpu") == "bf16-mixed" and fastest_precision("mps") == "32-true"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False})
+    assert fastest_precision("cpu") == "32-true"
 
 
 # --- prediction

@@ -2,12 +2,19 @@
 
 import pytest
 
-SHORT = {"dataset": "ludb", "scored": "development", "epochs": 3, "batch_size": 12, "neurokit_methods": ["prominence"]}
+SHORT = {
+    "dataset": "ludb",
+    "p_wave_dataset": "pwavedb",
+    "scored": "development",
+    "epochs": 3,
+    "batch_size": 12,
+    "neurokit_methods": ["prominence"],
+}
 
 
 @pytest.mark.real
 def test_a_short_run_on_real_patients_finds_their_waves(run_on_real_data):
-    metrics = run_on_real_data("ecg/delineation", SHORT, needs=["ludb"])
+    metrics = run_on_real_data("ecg/delineation", SHORT, needs=["ludb", "pwavedb", "mitdb"])
     assert metrics["f1_qrs"].n == 40
     # Asserted on development patients alone: the test patients are not for development.
     assert metrics["f1_qrs"].value > 0.9 and metrics["f1_t"].value > 0.8
