@@ -10,6 +10,8 @@ from pathlib import Path
 import medlib
 from medlib.execution import notebooks
 
+# Where the files of a data set come from does not decide a result: what they are is in the record, by checksum.
+_FINDERS = ("datasets/registry.py", "datasets/storage.py")
 # A string between one of these and the end of a line is a statement that does nothing: documentation.
 _STATEMENT_BEGINS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT)
 
@@ -17,7 +19,7 @@ _STATEMENT_BEGINS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokeniz
 def digest(notebook):
     """SHA-256 of the source of the modules of medlib that a notebook imports, and of those that these import.
 
-    Comments and docstrings do not count. A module that is imported by a name that is only known when the code runs is
+    Comments and docstrings do not count, nor do the modules that find and download data sets. A module that is imported by a name that is only known when the code runs is
     not found.
 
     Parameters
@@ -33,6 +35,8 @@ def digest(notebook):
     found = {}
     while waiting:
         path = waiting.pop()
+        if path.relative_to(root).as_posix() in _FINDERS:
+            continue
         source = path.read_text(encoding="utf-8")
         found[path] = code(source)
         waiting |= _imported(root, source) - found.keys()

@@ -57,6 +57,17 @@ def test_documentation_does_not_count(package):
     assert digest("from medlib.ecg import beats") == before
 
 
+def test_where_data_come_from_does_not_count_and_how_they_are_read_does(package):
+    (package / "datasets").mkdir()
+    for name in ("__init__", "registry", "records"):
+        (package / "datasets" / f"{name}.py").write_text("from medlib.datasets import records, registry")
+    before = digest("from medlib import datasets")
+    (package / "datasets" / "registry.py").write_text("value = 1")
+    assert digest("from medlib import datasets") == before
+    (package / "datasets" / "records.py").write_text("value = 1")
+    assert digest("from medlib import datasets") != before
+
+
 def test_a_cell_that_is_no_python_and_one_without_medlib_count_nothing(package):
     assert digest("x = = 1", "import numpy") == digest() != digest("import medlib")
 
