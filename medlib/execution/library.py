@@ -19,8 +19,8 @@ _STATEMENT_BEGINS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokeniz
 def digest(notebook):
     """SHA-256 of the source of the modules of medlib that a notebook imports, and of those that these import.
 
-    Comments and docstrings do not count, nor do the modules that find and download data sets. A module that is imported by a name that is only known when the code runs is
-    not found.
+    Comments and docstrings do not count, nor do the modules that find and download data sets. A module that is imported
+    by a name that is only known when the code runs is not found.
 
     Parameters
     ----------
