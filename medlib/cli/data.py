@@ -36,7 +36,7 @@ def list_datasets(
 
 @app.command()
 def fetch(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Data sets to fetch.")]) -> None:
-    """Download the files that are not on this machine to the cache, checked by SHA-256.
+    """Download the files that are not on this machine to the cache, checked by checksum.
 
     Example: medlib data fetch mitdb
     """
@@ -71,14 +71,15 @@ def where(names: Names = None) -> None:
     """
     for name in names or _present():
         _, folder = storage.find(storage.get(name))
-        if not folder.is_dir():
+        if not storage.is_here(storage.get(name), folder):
             raise DataError(f"{name} is not on this machine; get it by `medlib data fetch {name}`")
         typer.echo(folder)
 
 
 def _describe(dataset: registry.Dataset) -> dict:
     place, folder = storage.find(dataset)
-    if not folder.is_dir():
+    here = storage.is_here(dataset, folder)
+    if not here:
         place = "not here"
     elif storage.size_faults(dataset, folder):
         place += ", incomplete"
@@ -90,12 +91,13 @@ def _describe(dataset: registry.Dataset) -> dict:
         "licence": dataset.licence,
         "simulated": dataset.simulated,
         "place": place,
-        "folder": str(folder) if folder.is_dir() else None,
+        "folder": str(folder) if here else None,
     }
 
 
 def _present() -> list[str]:
-    return [name for name in registry.names() if storage.find(storage.get(name))[1].is_dir()]
+    entries = [storage.get(name) for name in registry.names()]
+    return [entry.name for entry in entries if storage.is_here(entry, storage.find(entry)[1])]
 
 
 def _repair(name: str) -> str:

@@ -13,10 +13,33 @@ from medlib.errors import DataError, UsageError
 
 @dataclass(frozen=True)
 class File:
-    """What a file must be: its size in bytes, None where it is not known, and its SHA-256 (hexadecimal)."""
+    """What a file must be: its size in bytes, None where it is not known, and one of two checksums (hexadecimal).
+
+    Examples
+    --------
+    >>> File(None, md5="28209eda62fecd6e6a2d98b1501bb15f").algorithm
+    'md5'
+    """
 
     size: int | None
-    sha256: str
+    sha256: str = ""
+    md5: str = ""
+
+    def __post_init__(self):
+        if not (re.fullmatch("[0-9a-f]{64}", self.sha256) and not self.md5) and not (
+            re.fullmatch("[0-9a-f]{32}", self.md5) and not self.sha256
+        ):
+            raise DataError(f"checksum {self.sha256 + self.md5!r}; give a SHA-256 (64 hexadecimal digits) or MD5 (32)")
+
+    @property
+    def algorithm(self) -> str:
+        """``"sha256"``, or ``"md5"`` where the home of the data set gives no other."""
+        return "sha256" if self.sha256 else "md5"
+
+    @property
+    def checksum(self) -> str:
+        """What the algorithm must give."""
+        return self.sha256 or self.md5
 
 
 @dataclass(frozen=True)
@@ -30,12 +53,20 @@ class Dataset:
     files : dict of str to File
         Every file by its path (with ``/``) below the data set's folder.
     url : str
-        Address to which a file's path is appended to download it; empty for a shipped sample.
+        Address to which a file's path is appended to download it; empty for a shipped sample, and for a set that was
+        converted and is not served in its form.
     urls : dict of str to str
         Addresses that stand in for the beginnings of paths of files that are elsewhere.
     listing : str
         Path of the home's own list of files with SHA-256, for a set that is too large to be listed here: it is
         downloaded first, over HTTPS, and what it says is what is checked. Empty for a set that is listed here.
+    folder : str
+        Folder of the files below a mirror, the cache or the samples; empty where it is the name.
+    equivalents : dict of str to str
+        By path, the SHA-256 of another file with the same content, which is taken where it is found but is not what
+        is downloaded.
+    classes : tuple of str
+        Names of the classes by their number, where the files give numbers alone.
     simulated : bool
         Whether the data come from a simulator.
     splits : dict of str to tuple of str
@@ -54,9 +85,23 @@ class Dataset:
     url: str = ""
     urls: dict[str, str] = field(default_factory=dict)
     listing: str = ""
+    folder: str = ""
+    equivalents: dict[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
     simulated: bool = False
     splits: dict[str, tuple[str, ...]] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Folder of the files below a mirror, the cache or the samples.
+
+        Examples
+        --------
+        >>> get("mitdb").place, get("pneumoniamnist").place
+        ('mitdb', 'medmnist')
+        """
+        return self.folder or self.name
 
     @property
     def size(self) -> int:
@@ -137,10 +182,12 @@ def get(name: str) -> Dataset:
         raise UsageError(f"unknown data set {name!r}: {hint}known are {', '.join(sorted(entries))}")
     entry = dict(entries[name])
     splits = {split: tuple(records) for split, records in entry.pop("splits", {}).items()}
+    entry["classes"] = tuple(entry.get("classes", ()))
     if entry.get("listing"):
         return Dataset(name=name, files={}, splits=splits, **entry)
-    manifest = resources.root() / "data" / "manifests" / f"{name}.txt"
-    return Dataset(name=name, files=_read_manifest(manifest), splits=splits, **entry)
+    files = _read_manifest(resources.root() / "data" / "manifests" / f"{entry.pop('manifest', name)}.txt")
+    chosen = entry.pop("files", files)
+    return Dataset(name=name, files={path: files[path] for path in chosen}, splits=splits, **entry)
 
 
 def manifest(folder: Path) -> str:
@@ -201,21 +248,40 @@ def read_listing(path: Path) -> dict[str, File]:
 
 
 def _format_manifest(files: dict[str, File]) -> str:
-    return "".join(f"{file.sha256} {file.size} {path}\n" for path, file in sorted(files.items()))
+    return "".join(f"{file.checksum} {file.size} {path}\n" for path, file in sorted(files.items()))
 
 
 def _entries() -> dict[str, dict]:
-    return tomllib.loads((resources.root() / "data" / "datasets.toml").read_text(encoding="utf-8"))
+    entries = tomllib.loads((resources.root() / "data" / "datasets.toml").read_text(encoding="utf-8"))
+    for name in [name for name, entry in entries.items() if "sets" in entry]:
+        entries |= _members(name, entries.pop(name))
+    return entries
+
+
+def _members(family: str, shared: dict) -> dict[str, dict]:
+    """Entries of a family of sets such as MedMNIST: what they share is said once, and each size is a file."""
+    members = {}
+    for name, own in shared.pop("sets").items():
+        sizes, equivalents = own.pop("sizes"), own.pop("equivalents", {})
+        for size in sizes:
+            entry = shared | own | {"manifest": family, "files": [f"{name}.npz"], "equivalents": equivalents}
+            if size != 28:
+                changed = {"title": f"{own['title']}, {size} pixels wide", "files": [f"{name}_{size}.npz"]}
+                entry |= changed | {"equivalents": {}}
+            members[name if size == 28 else f"{name}-{size}"] = entry
+    return members
 
 
 def _read_manifest(path: Path) -> dict[str, File]:
     files = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            sha256, size, name = line.split(" ", maxsplit=2)
-            file = File(int(size), sha256)
-        except ValueError:
-            raise DataError(f"{path}, line {number}: expected 'sha256 size path', got {line!r}") from None
+            checksum, size, name = line.split(" ", maxsplit=2)
+            algorithm = "md5" if len(checksum) == 32 else "sha256"
+            file = File(None if size == "None" else int(size), **{algorithm: checksum})
+        except (ValueError, DataError):
+            expected = "'checksum size path' with a SHA-256 or MD5 and a size in bytes or None"
+            raise DataError(f"{path}, line {number}: expected {expected}, got {line!r}") from None
         _check_relative(name, path)
         files[name] = file
     return files

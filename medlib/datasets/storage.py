@@ -107,9 +107,9 @@ def verify(name: str) -> dict[str, str]:
     """
     dataset = get(name)
     _, folder = find(dataset)
-    if not folder.is_dir():
+    if not is_here(dataset, folder):
         raise DataError(f"{name} is not on this machine. {_remedies(name)}")
-    return {path: _fault(folder / path, file) for path, file in dataset.files.items()}
+    return {path: _fault(dataset, folder, path) for path in dataset.files}
 
 
 def get(name: str) -> registry.Dataset:
@@ -143,16 +143,28 @@ def find(dataset: registry.Dataset) -> tuple[str, Path]:
     ('shipped', 'mitdb-sample')
     """
     if dataset.simulated:
-        return "shipped", resources.root() / "data" / "samples" / dataset.name
+        return "shipped", resources.root() / "data" / "samples" / dataset.place
     for mirror in filter(None, os.environ.get("MEDLIB_DATA", "").split(os.pathsep)):
-        folder = Path(mirror).expanduser() / dataset.name
-        if folder.is_dir():
+        folder = Path(mirror).expanduser() / dataset.place
+        if is_here(dataset, folder):
             return "mirror", folder
     # Imported late, here and below, because pooch and rich.progress would delay every command by 60 ms.
     import pooch
 
     cache = Path(os.environ.get("MEDLIB_CACHE") or pooch.os_cache("medlib")).expanduser()
-    return "cache", cache / dataset.name
+    return "cache", cache / dataset.place
+
+
+def is_here(dataset: registry.Dataset, folder: Path) -> bool:
+    """Whether a folder, which several data sets may share, has any file of this one.
+
+    Examples
+    --------
+    >>> dataset = registry.get("mitdb-sample")
+    >>> is_here(dataset, locate("mitdb-sample")), is_here(dataset, Path("nowhere"))
+    (True, False)
+    """
+    return any((folder / path).is_file() for path in dataset.files or [dataset.listing])
 
 
 def size_faults(dataset: registry.Dataset, folder: Path) -> dict[str, str]:
@@ -177,25 +189,38 @@ def _size_fault(path: Path, file: registry.File) -> str:
     return "" if file.size in (None, size) else f"{size} bytes, but {file.size} expected"
 
 
-def _fault(path: Path, file: registry.File) -> str:
-    if fault := _size_fault(path, file):
+def _fault(dataset: registry.Dataset, folder: Path, path: str) -> str:
+    file = dataset.files[path]
+    if fault := _size_fault(folder / path, file):
         return fault
+    digest = _digest(folder / path, file.algorithm)
+    if digest == file.checksum or _digest(folder / path, "sha256") == dataset.equivalents.get(path):
+        return ""
+    algorithm = {"sha256": "SHA-256", "md5": "MD5"}[file.algorithm]
+    return f"{algorithm} is {digest}, but {file.checksum} expected"
+
+
+def _digest(path: Path, algorithm: str) -> str:
     with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return "" if digest == file.sha256 else f"SHA-256 is {digest}, but {file.sha256} expected"
+        return hashlib.file_digest(stream, algorithm).hexdigest()
 
 
 def _download(dataset: registry.Dataset, folder: Path) -> Path:
     if dataset.listing and not dataset.files:
         pending = [dataset.listing]
     else:
-        pending = [path for path, file in dataset.files.items() if _fault(folder / path, file)]
+        pending = [path for path in dataset.files if _fault(dataset, folder, path)]
     if not pending:
         return folder
     if os.environ.get("MEDLIB_OFFLINE", "0") not in ("", "0"):
         raise DataError(
             f"{dataset.name}: {len(pending)} of {len(dataset.files)} files are neither in a MEDLIB_DATA folder nor in "
             f"{folder}, and MEDLIB_OFFLINE forbids to download them. {_remedies(dataset.name)}"
+        )
+    if not dataset.url:
+        raise DataError(
+            f"{dataset.name}: nobody serves its files in this form, which was made from {dataset.home}. Name a folder "
+            f"that holds {dataset.place}/ in MEDLIB_DATA."
         )
     _announce(dataset, pending, folder)
     _fetch_files(dataset, pending, folder)
@@ -220,7 +245,8 @@ def _fetch_files(dataset: registry.Dataset, pending: list[str], folder: Path) ->
 
     # pooch announces each of what may be hundreds of files.
     pooch.get_logger().setLevel(logging.WARNING)
-    known = {path: f"sha256:{dataset.files[path].sha256}" if path in dataset.files else None for path in pending}
+    listed = {path: dataset.files.get(path) for path in pending}
+    known = {path: f"{file.algorithm}:{file.checksum}" if file else None for path, file in listed.items()}
     addresses = {path: dataset.address(path) for path in pending}
     remote = pooch.create(path=folder, base_url=dataset.url, registry=known, urls=addresses)
     downloader = pooch.HTTPDownloader(chunk_size=2**16)
@@ -246,7 +272,8 @@ def _fetch_file(remote, downloader, path: str, name: str) -> None:
 
 
 def _remedies(name: str) -> str:
+    place = registry.get(name).place
     return (
-        f"Either set MEDLIB_DATA to a folder that holds {name}/, or fill the cache (MEDLIB_CACHE) by "
+        f"Either set MEDLIB_DATA to a folder that holds {place}/, or fill the cache (MEDLIB_CACHE) by "
         f"`medlib data fetch {name}`, or unset MEDLIB_OFFLINE to allow downloads."
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 
 import pooch
 import pytest
@@ -190,3 +191,79 @@ def test_file_from_another_address(registered, cache, home, server):
     datasets.locate("toy")
     assert (cache / "notes" / "2.hea").read_bytes() == FILES["notes/2.hea"]
     assert "elsewhere/two.hea" in server.asked
+
+
+def rewrite_manifest(registered, line, path="1.dat"):
+    manifest = registered / "data" / "manifests" / "toy.txt"
+    kept = [old for old in manifest.read_text().splitlines() if not old.endswith(path)]
+    manifest.write_text("\n".join([*kept, f"{line} {path}"]) + "\n")
+
+
+def test_file_with_md5_and_unknown_size(registered, cache, home):
+    rewrite_manifest(registered, f"{hashlib.md5(FILES['1.dat']).hexdigest()} None")
+    datasets.locate("toy")
+    assert not any(datasets.verify("toy").values())
+    (cache / "1.dat").write_bytes(b"another")
+    assert datasets.verify("toy")["1.dat"].startswith("MD5 is")
+    datasets.fetch("toy")
+    assert (cache / "1.dat").read_bytes() == FILES["1.dat"]
+
+
+def test_download_with_another_md5_is_not_kept(registered, cache):
+    rewrite_manifest(registered, f"{'0' * 32} None")
+    with pytest.raises(DataError, match="hash"):
+        datasets.locate("toy")
+    assert "1.dat" not in files_in(cache)
+
+
+def test_equivalent_is_taken_where_it_is_but_not_downloaded(registered, cache, server, home):
+    other = FILES["1.dat"][::-1]
+    rewrite_manifest(registered, f"{hashlib.md5(FILES['1.dat']).hexdigest()} None")
+    with (registered / "data" / "datasets.toml").open("a") as registry:
+        registry.write(f'equivalents = {{ "1.dat" = "{hashlib.sha256(other).hexdigest()}" }}\n')
+    write_files(cache)
+    (cache / "1.dat").write_bytes(other)
+    assert not any(datasets.verify("toy").values())
+    assert datasets.fetch("toy") == cache and server.asked == []
+    (cache / "1.dat").unlink()
+    (home / "1.dat").write_bytes(other)
+    with pytest.raises(DataError, match="hash"):
+        datasets.locate("toy")
+
+
+def test_data_sets_that_share_a_folder(registered, cache, server, tmp_path, monkeypatch):
+    with (registered / "data" / "datasets.toml").open("a") as registry:
+        registry.write('folder = "shared"\n')
+    shared = tmp_path / "mirror" / "shared"
+    shared.mkdir(parents=True)
+    (shared / "of another set").touch()
+    monkeypatch.setenv("MEDLIB_DATA", str(tmp_path / "mirror"))
+    with pytest.raises(DataError, match="not on this machine.*holds shared/"):
+        datasets.verify("toy")
+    assert datasets.locate("toy") == cache.parent / "shared"
+    write_files(shared)
+    assert datasets.locate("toy") == shared
+
+
+def test_set_that_nobody_serves(registered, cache, server):
+    text = (registered / "data" / "datasets.toml").read_text()
+    (registered / "data" / "datasets.toml").write_text(re.sub("url = .*", "", text))
+    with pytest.raises(DataError, match="made from nowhere. Name a folder that holds toy/ in MEDLIB_DATA"):
+        datasets.locate("toy")
+    assert server.asked == []
+
+
+def test_family_of_sets(registered, cache, home):
+    """Members inherit what the family shares; each size is a file of its own."""
+    for name in ("a.npz", "a_64.npz"):
+        (home / name).write_bytes(name.encode())
+    lines = [f"{hashlib.md5(name.encode()).hexdigest()} None {name}\n" for name in ("a.npz", "a_64.npz")]
+    (registered / "data" / "manifests" / "family.txt").write_text("".join(lines))
+    text = (registered / "data" / "datasets.toml").read_text().replace("[toy]", "[family]").replace("splits", "#")
+    text += 'folder = "together"\n[family.sets.a]\ntitle = "A"\nclasses = ["x", "y"]\nsizes = [28, 64]\n'
+    (registered / "data" / "datasets.toml").write_text(text)
+    assert datasets.names() == ["a", "a-64"]
+    assert datasets.get("a").classes == datasets.get("a-64").classes == ("x", "y")
+    assert datasets.locate("a-64") == cache.parent / "together"
+    assert files_in(cache.parent) == {"together/a_64.npz"}
+    assert datasets.get("a-64").title == "A, 64 pixels wide"

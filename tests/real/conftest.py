@@ -29,7 +29,7 @@ def real_folder(tmp_path, monkeypatch):
         if not original[name].is_dir():
             pytest.skip(f"the real {name} is neither in MEDLIB_DATA nor in the cache")
         for path in entry.files:
-            link = mirror / name / path
+            link = mirror / entry.place / path
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to((original[name] / path).resolve())
         return datasets.locate(name)
