@@ -9,7 +9,6 @@ SHORT = {
     "n_trees": 10,
     "widths": [8, 12, 16],
     "n_radii": 12,
-    "n_angles": 16,
     "epochs": 3,
     "patience": 3,
 }
