@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from medlib import evaluation
 from medlib.errors import UsageError
 
 
@@ -124,18 +125,9 @@ def bootstrap(
     True
     """
     names, index = np.unique(np.asarray(groups), return_inverse=True)
-    n = len(names)
-    if not (n and replicates > 0 and 0 < confidence < 1):
-        raise UsageError(
-            f"{n} groups, {replicates} replicates, confidence {confidence}: give at least one of each, and a "
-            "confidence between 0 and 1."
-        )
-    times_drawn = np.random.default_rng(seed).multinomial(n, [1 / n] * n, size=replicates)
-    values = statistic(times_drawn[:, index])
-    if np.isnan(values).all():
-        raise UsageError("The statistic is undefined on every resample; are both classes there?")
-    low, high = np.nanquantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    # One row a patient, as floats, since whole numbers are multiplied far more slowly.
+    members = (index == np.arange(len(names))[:, None]).astype(float)
+    return evaluation.bootstrap_by_patient(statistic, members, replicates=replicates, confidence=confidence, seed=seed)
 
 
 def best_threshold(truth: ArrayLike, score: ArrayLike, prevalence: float | None = None) -> float:
