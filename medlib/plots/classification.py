@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 from torch import nn
 
-from medlib import calibration
+from medlib import calibration, discrimination
 from medlib.errors import UsageError
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito
@@ -117,7 +117,7 @@ def plot_roc_and_reliability(
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
     for number, (name, score) in enumerate(scores.items()):
         alarms, found, _ = roc_curve(truth, score)
-        area = calibration.auroc(truth, score)
+        area = discrimination.auroc(truth, score)
         style = {"color": COLOURS[number % len(COLOURS)], "linestyle": _STYLES[number % len(_STYLES)]}
         left.plot(alarms, found, label=f"{name}, {area:.3f}", **style)
     left.plot([0, 1], [0, 1], color="#999999", linewidth=0.8, label="chance, 0.500")

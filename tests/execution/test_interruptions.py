@@ -21,7 +21,7 @@ from medlib.execution import engine, notebooks, runs, task
 STALLING = [
     "seed: int = 0",
     "print('reached')\nimport os\nfrom pathlib import Path\nPath('kernel.txt').write_text(str(os.getpid()))",
-    "import time\nif not Path('go').exists():\n    time.sleep(300)",
+    "import time\nif not Path('go').exists():\n    Path('stalled').touch()\n    time.sleep(300)",
 ]
 MEDLIB = [sys.executable, "-c", "from medlib.cli import main; main()"]
 PATIENCE = 60
@@ -46,7 +46,7 @@ def text(path):
 
 @pytest.fixture
 def stalled(save, tmp_path):
-    """A `medlib run` in the middle of the second of its cells."""
+    """A `medlib run` in the middle of the third of its cells."""
     path = save(STALLING)
     command = [*MEDLIB, "run", str(path), "--out", str(tmp_path / "runs")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -54,7 +54,7 @@ def stalled(save, tmp_path):
     try:
         wait_for(lambda: text(tmp_path / "kernel.txt"))
         (work,) = (tmp_path / "runs" / "toy").glob("[.]*[!s]")
-        wait_for(lambda: "reached" in text(work / "notebook.ipynb"))
+        wait_for(lambda: "reached" in text(work / "notebook.ipynb") and (tmp_path / "stalled").exists())
         yield path, process, work
     finally:
         process.kill()

@@ -1,5 +1,6 @@
 """Sweeps in one process and in several local ones."""
 
+import gc
 import os
 
 import pytest
@@ -71,6 +72,8 @@ def test_process_that_dies_at_a_run_is_given_up_and_what_it_reached_is_shown(sav
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "tcp://127.0.0.1", "http://127.0.0.1:1"])
 def test_scheduler_that_does_not_answer_says_how_to_start_one(save, tmp_path, monkeypatch, address):
     monkeypatch.setattr(sweep, "SECONDS_TO_CONNECT", 1)
+    # A client that did not connect closes when it is collected, and waits for the client that is being made there.
+    gc.collect()
     with pytest.raises(UsageError, match="dask scheduler"):
         list(sweep.execute(planned(save(REPORTING), [0]), tmp_path / "runs", scheduler=address))
 
