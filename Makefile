@@ -21,7 +21,7 @@ demo: .venv/.installed
 test: .venv/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/medlib validate
 
 mutation: .venv/.installed-test

@@ -1,8 +1,8 @@
-"""The notebook on adrenal hyperplasia on real glands, with few of them, one network and two epochs."""
+"""The notebook on adrenal hyperplasia on real glands, with few of them, two networks and two epochs."""
 
 import pytest
 
-SHORT = {"dataset": "adrenalmnist3d", "n_train": 400, "n_networks": 1, "epochs": 2, "batch_size": 32}
+SHORT = {"dataset": "adrenalmnist3d", "n_train": 400, "n_folds": 2, "epochs": 2, "batch_size": 32}
 
 
 @pytest.mark.real
