@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import re
 import tomllib
+import urllib.parse
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -53,8 +54,8 @@ class Dataset:
     files : dict of str to File
         Every file by its path (with ``/``) below the data set's folder.
     url : str
-        Address to which a file's path is appended to download it; empty for a shipped sample, and for a set that was
-        converted and is not served in its form.
+        Address to which a file's path is appended to download it; empty for a shipped sample, and for a set that is
+        made from another.
     urls : dict of str to str
         Addresses that stand in for the beginnings of paths of files that are elsewhere.
     listing : str
@@ -65,6 +66,13 @@ class Dataset:
     equivalents : dict of str to str
         By path, the SHA-256 of another file with the same content, which is taken where it is found but is not what
         is downloaded.
+    source : str
+        Name of the data set that this one is made from, where nobody serves it in its form.
+    prepare : str
+        Module whose ``prepare(source_folder, source_paths, folder)`` makes it.
+    decoded : str
+        What `medlib.datasets.decoded.digest` must give for it; files of other bytes that decode to the same are as
+        good, because versions of zlib compress differently.
     classes : tuple of str
         Names of the classes by their number, where the files give numbers alone.
     simulated : bool
@@ -87,6 +95,9 @@ class Dataset:
     listing: str = ""
     folder: str = ""
     equivalents: dict[str, str] = field(default_factory=dict)
+    source: str = ""
+    prepare: str = ""
+    decoded: str = ""
     classes: tuple[str, ...] = ()
     simulated: bool = False
     splits: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -109,7 +120,7 @@ class Dataset:
         return sum(file.size or 0 for file in self.files.values())
 
     def address(self, path: str) -> str:
-        """Where a file is downloaded from.
+        """Where a file is downloaded from; what an address may not have as it is, such as ``%``, is escaped.
 
         Examples
         --------
@@ -119,7 +130,8 @@ class Dataset:
         'https://physionet.org/files/challenge-2017/1.0.0/training/A00/A00023.mat'
         """
         start = max((start for start in self.urls if path.startswith(start)), key=len, default=None)
-        return self.url + path if start is None else self.urls[start] + path.removeprefix(start)
+        beginning = self.url if start is None else self.urls[start]
+        return beginning + urllib.parse.quote(path.removeprefix(start or ""))
 
     def provenance(self) -> dict:
         """What a result must say about the data it came from.

@@ -2,9 +2,11 @@
 
 import dataclasses
 import hashlib
+import importlib
 import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from medlib import resources
@@ -16,7 +18,8 @@ def locate(name: str) -> Path:
     """Folder with the files of a data set, downloaded first if they are not on this machine.
 
     The folders named by ``MEDLIB_DATA`` are searched first (they are only read), then the cache (``MEDLIB_CACHE``, else
-    the user's cache folder), and what is in neither is downloaded to the cache unless ``MEDLIB_OFFLINE`` is set.
+    the user's cache folder), and what is in neither is downloaded to the cache unless ``MEDLIB_OFFLINE`` is set. A set
+    that is served in another form alone, such as ``covid-ct``, is made from that, which is found in the same way.
     Samples are shipped with medlib and are always there. Every file is checked to be present with its right size.
 
     Parameters
@@ -109,7 +112,7 @@ def verify(name: str) -> dict[str, str]:
     _, folder = find(dataset)
     if not is_here(dataset, folder):
         raise DataError(f"{name} is not on this machine. {_remedies(name)}")
-    return {path: _fault(dataset, folder, path) for path in dataset.files}
+    return _faults(dataset, folder)
 
 
 def get(name: str) -> registry.Dataset:
@@ -168,7 +171,9 @@ def is_here(dataset: registry.Dataset, folder: Path) -> bool:
 
 
 def size_faults(dataset: registry.Dataset, folder: Path) -> dict[str, str]:
-    """What is wrong with the files of a data set that are missing or have the wrong size; the contents are not read.
+    """What is wrong with the files of a data set that are missing or have the wrong size.
+
+    Contents are read only where the size is wrong and the set may be compressed otherwise.
 
     Examples
     --------
@@ -179,7 +184,24 @@ def size_faults(dataset: registry.Dataset, folder: Path) -> dict[str, str]:
     faults = {path: _size_fault(folder / path, file) for path, file in dataset.files.items()}
     if dataset.listing and not dataset.files:
         faults[dataset.listing] = "missing"
-    return {path: fault for path, fault in faults.items() if fault}
+    faults = {path: fault for path, fault in faults.items() if fault}
+    return {} if faults and _decodes_to_the_same(dataset, folder) else faults
+
+
+def _faults(dataset: registry.Dataset, folder: Path) -> dict[str, str]:
+    faults = {path: _fault(dataset, folder, path) for path in dataset.files}
+    return dict.fromkeys(faults, "") if any(faults.values()) and _decodes_to_the_same(dataset, folder) else faults
+
+
+def _decodes_to_the_same(dataset: registry.Dataset, folder: Path) -> bool:
+    if not dataset.decoded or not all((folder / path).is_file() for path in dataset.files):
+        return False
+    from medlib.datasets import decoded  # late because of Pillow
+
+    try:
+        return decoded.digest(dataset, folder) == dataset.decoded
+    except DataError:
+        return False
 
 
 def _size_fault(path: Path, file: registry.File) -> str:
@@ -209,9 +231,11 @@ def _download(dataset: registry.Dataset, folder: Path) -> Path:
     if dataset.listing and not dataset.files:
         pending = [dataset.listing]
     else:
-        pending = [path for path in dataset.files if _fault(dataset, folder, path)]
+        pending = [path for path, fault in _faults(dataset, folder).items() if fault]
     if not pending:
         return folder
+    if dataset.source:
+        return _prepare(dataset, folder)
     if os.environ.get("MEDLIB_OFFLINE", "0") not in ("", "0"):
         raise DataError(
             f"{dataset.name}: {len(pending)} of {len(dataset.files)} files are neither in a MEDLIB_DATA folder nor in "
@@ -225,6 +249,37 @@ def _download(dataset: registry.Dataset, folder: Path) -> Path:
     _announce(dataset, pending, folder)
     _fetch_files(dataset, pending, folder)
     return folder if pending != [dataset.listing] else _download(get(dataset.name), folder)
+
+
+def _prepare(dataset: registry.Dataset, folder: Path) -> Path:
+    name, source = dataset.name, dataset.source
+    try:
+        source_folder = fetch(source)
+    except DataError as error:
+        other = f"A folder in MEDLIB_DATA that holds {dataset.place}/ does as well."
+        raise DataError(f"{name} is made from {source}. {error} {other}") from error
+    print(f"making {name} from {source} in {folder}", file=sys.stderr)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its place: what is whole and right is renamed into it, and nothing else ever lies there.
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
+        fault = _make(dataset, source_folder, Path(made))
+        if fault:
+            raise DataError(
+                f"{name} could not be made from {source_folder} in {made}: {fault}. See whether that folder is whole "
+                f"by `medlib data verify {source}`; if it is, this version of Pillow decodes otherwise: take another."
+            )
+        for path in dataset.files:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(made) / path).replace(folder / path)
+    return folder
+
+
+def _make(dataset: registry.Dataset, source: Path, folder: Path) -> str:
+    try:
+        importlib.import_module(dataset.prepare).prepare(source, get(dataset.source).files, folder)
+    except (OSError, KeyError, ValueError) as error:
+        return repr(error)
+    return next((f"{path}: {fault}" for path, fault in _faults(dataset, folder).items() if fault), "")
 
 
 def _announce(dataset: registry.Dataset, pending: list[str], folder: Path) -> None:

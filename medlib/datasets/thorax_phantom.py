@@ -79,8 +79,8 @@ def labels_at(points: NDArray) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    points : ndarray of float, shape (..., 3)
-        RAS+, in mm.
+    points
+        As in :func:`is_inside`.
 
     Returns
     -------
@@ -102,8 +102,8 @@ def hounsfield_at(points: NDArray) -> NDArray[np.float32]:
 
     Parameters
     ----------
-    points : ndarray of float, shape (..., 3)
-        RAS+, in mm.
+    points
+        As in :func:`is_inside`.
 
     Returns
     -------

@@ -9,9 +9,6 @@ from medlib import datasets, resources
 from medlib.datasets import registry
 from medlib.errors import DataError, UsageError
 
-# Made from what their home gives, and served by nobody in their form.
-CONVERTED = {"covid-ct", "luna16-patches"}
-
 
 @pytest.mark.parametrize("name", datasets.names())
 def test_every_entry_is_complete(name):
@@ -19,7 +16,8 @@ def test_every_entry_is_complete(name):
     assert all([dataset.title, dataset.home, dataset.version, dataset.licence, dataset.citation])
     # Either its files are listed here, or their list is at its home.
     assert bool(registry.get(name).files) != bool(dataset.listing)
-    assert dataset.simulated or name in CONVERTED or re.fullmatch(r"https://\S+/", dataset.url)
+    assert dataset.simulated or dataset.source or re.fullmatch(r"https://\S+/", dataset.url)
+    assert bool(dataset.source) == bool(dataset.prepare) == bool(re.fullmatch("[0-9a-f]{64}", dataset.decoded))
     assert all(re.fullmatch(r"https://\S+", address) for address in dataset.urls.values())
     assert all(any(path.startswith(start) for path in dataset.files) for start in dataset.urls if dataset.files)
     assert all(file.size > 0 for file in dataset.files.values() if file.algorithm == "sha256")

@@ -1,4 +1,4 @@
-"""The simulated image samples: shipped as they are made, and with the truth that their text promises."""
+"""The simulated image samples have the truth that their text promises."""
 
 import csv
 
@@ -7,53 +7,9 @@ import pytest
 from PIL import Image
 
 from medlib import resources
-from medlib.datasets import (
-    registry,
-    simulate_adrenal_glands,
-    simulate_brain_slices,
-    simulate_chest_ct,
-    simulate_chest_xrays,
-    simulate_lung_patches,
-)
+from medlib.datasets import simulate_adrenal_glands, simulate_chest_xrays, simulate_lung_patches
 
 SAMPLES = resources.root() / "data" / "samples"
-SIMULATORS = {
-    "pneumoniamnist-sample": simulate_chest_xrays,
-    "adrenalmnist3d-sample": simulate_adrenal_glands,
-    "luna16-sample": simulate_lung_patches,
-    "brain-mri-tumours-sample": simulate_brain_slices,
-    "covid-ct-sample": simulate_chest_ct,
-}
-
-
-def content(path):
-    """Arrays of a file, or its bytes; processors differ in the last bit of a float, and versions of zlib in bytes."""
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays}
-    return {"": np.asarray(Image.open(path))} if path.suffix in (".png", ".jpg") else path.read_bytes()
-
-
-@pytest.mark.parametrize("name", SIMULATORS)
-def test_shipped_sample_is_what_the_simulator_makes(name, tmp_path):
-    SIMULATORS[name].write_sample(tmp_path)
-    made = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
-    assert made == sorted(registry.get(name).files)
-    for path in made:
-        one, other = content(tmp_path / path), content(SAMPLES / name / path)
-        if isinstance(one, bytes):
-            assert one == other, path
-            continue
-        assert one.keys() == other.keys()
-        for key in one:
-            off = np.abs(one[key].astype(int) - other[key].astype(int))
-            assert off.max() <= (255 if path.startswith("adrenal") else 12 if path.endswith("jpg") else 1), (path, key)
-            assert np.mean(off > 1) < 1e-4, (path, key)
-
-
-@pytest.mark.parametrize("name", SIMULATORS)
-def test_samples_are_small(name):
-    assert registry.get(name).size <= 500_000
 
 
 def test_pneumonia_is_rarer_in_the_test():
