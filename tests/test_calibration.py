@@ -30,15 +30,29 @@ def test_constant_guess_has_the_error_of_its_prevalence():
     assert calibration.expected_calibration_error(TRUTH, np.full(500, TRUTH.mean())) == pytest.approx(0)
 
 
+def test_each_bin_counts_by_its_cases():
+    """Nine cases that are off by 0.1, and one that is off by 0.8."""
+    truth, probability = np.ones(10), np.array([0.9] * 9 + [0.2])
+    assert calibration.expected_calibration_error(truth, probability, n_bins=5) == pytest.approx(0.17)
+
+
+def test_cases_are_counted_in_the_bin_where_they_are_averaged():
+    """Also where a probability is the edge of two bins."""
+    probability = np.arange(11) / 10
+    _, said, count = calibration.reliability(np.arange(11) % 2, probability, n_bins=10)
+    assert said @ count == pytest.approx(probability.sum())
+
+
 @settings(max_examples=25)
-@given(st.floats(0.1, 0.9))
-def test_prior_of_new_cases_is_found(prevalence):
-    """Two normal distributions, probabilities exact for equal shares: the shares of the new cases are recovered."""
+@given(st.floats(0.1, 0.9), st.sampled_from([0.2, 0.5, 0.7]))
+def test_prior_of_new_cases_is_found(prevalence, trained):
+    """Two normal distributions, probabilities exact for the old shares: the shares of the new cases are recovered."""
     rng = np.random.default_rng(4)
     truth = np.arange(4000) < 4000 * prevalence
     logit = 3 * (rng.normal(size=4000) + 3 * truth - 1.5)
-    probability = np.stack([expit(-logit), expit(logit)], axis=1)
-    corrected, shares = calibration.adapt_to_prior(probability, [0.5, 0.5])
+    old = logit + np.log(trained / (1 - trained))
+    probability = np.stack([expit(-old), expit(old)], axis=1)
+    corrected, shares = calibration.adapt_to_prior(probability, [1 - trained, trained])
     assert shares[1] == pytest.approx(prevalence, abs=0.025)
     exact = expit(logit + np.log(shares[1] / shares[0]))
     assert corrected[:, 1] == pytest.approx(exact, abs=0.01)

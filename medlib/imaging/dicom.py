@@ -86,7 +86,7 @@ def read_series(
     if n_bytes > max_bytes:
         size = " x ".join(map(str, shape))
         raise DataError(f"{size} voxels take {n_bytes} bytes to read; raise max_bytes, now {max_bytes}.")
-    scales = [dicom_scale.scale_of(plane, fill) for plane in planes]
+    scales = dicom_scale.scales_of(planes, fill)
     with dicom_scale.progress_bar(len(planes), progress, _LONG_SERIES) as advance:
         array, lowest, n_padded = _read_slices(planes, stack, scales, shape, max_bytes, advance)
     unit, doubts = dicom_scale.unit_of(planes, lowest)
@@ -94,6 +94,10 @@ def read_series(
         doubts.append(f"{n_padded} voxels are padding and were set to {scales[0].fill:g}.")
     if stack.copies:
         doubts.append(f"{len(stack.copies)} slices are copies of others, and were left out.")
+    headers = {plane.header.path: plane.header for plane in planes}
+    longer = [path for path, header in headers.items() if dicom_pixels.surplus(header)]
+    if longer:
+        doubts.append(f"{len(longer)} files have more pixels than they describe; the first ones were taken.")
     notes = [series.note] if series.note else []
     return Volume(array, stack.affine, unit, series.modality, (*warnings, *notes, *stack.warnings, *doubts))
 

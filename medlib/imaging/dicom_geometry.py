@@ -1,18 +1,21 @@
 """Planes put in order along their normal, with the affine of the volume that they make up."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medlib.errors import DataError
-from medlib.imaging.dicom_planes import Plane
+from medlib.imaging.dicom_planes import SEPARATORS, Plane
 
 _SAME_PLACE = 1e-4  # mm
 _UNEVEN = 0.02  # of the spacing, by which a slice may lie off its place
 _ROUNDED = 0.051  # mm, where positions are written with one decimal
 _ROUNDED_SHARE = 0.2  # of the spacing, which rounding does not exceed
 _TILTED = 0.1  # degrees
+_MOST_TILTED = 45.0  # degrees; gantries tilt by up to 30
+_FLAT = 0.01  # of the distance of pixels, below which slices are no volume
 _MOST_NAMED = 5
 
 
@@ -69,6 +72,7 @@ def stack(planes: list[Plane], accept_uneven: bool = False) -> Stack:
                 "they are no volume: read each by itself."
             )
     step, warnings = _step(planes, positions, normal, order, accept_uneven)
+    warnings += _alternating(planes, order)
     row_spacing, column_spacing = planes[0].spacing
     affine = np.eye(4)
     affine[:3, :3] = np.stack([along * column_spacing, down * row_spacing, step], axis=1)
@@ -87,6 +91,11 @@ def _step(planes, positions, normal, order, accept_uneven: bool) -> tuple[NDArra
     spacing = float(step @ normal)
     off = placed - placed[0] - np.arange(len(order))[:, None] * step
     off_along = np.abs(off @ normal)
+    if spacing < _FLAT * min(planes[0].spacing):
+        raise DataError(
+            f"The slices are {spacing:.3g} mm apart, {_name(planes[order[0]])} and {_name(planes[order[1]])} among "
+            "them: they lie at one place, and are no volume; read each by itself."
+        )
     tolerance = max(_UNEVEN * spacing, min(_ROUNDED, _ROUNDED_SHARE * spacing))
     warnings = []
     if off_along.max() > tolerance:
@@ -109,12 +118,27 @@ def _step(planes, positions, normal, order, accept_uneven: bool) -> tuple[NDArra
             "give the files of one."
         )
     tilt = float(np.degrees(np.arctan2(np.linalg.norm(step - spacing * normal), spacing)))
+    if tilt > _MOST_TILTED:
+        raise DataError(
+            f"The slices are shifted against each other by a tilt of {tilt:.2f} degrees: they lie side by side, and "
+            "are no volume; read each by itself."
+        )
     if tilt > _TILTED:
         warnings.append(
             f"The slices are shifted against each other by a tilt of {tilt:.2f} degrees, as by a tilted gantry: the "
             "affine is sheared; resample() makes it right-angled."
         )
     return step, warnings
+
+
+def _alternating(planes, order) -> list[str]:
+    """Say where slices of several acquisitions lie between each other, as with two breaths held at different places."""
+    for keyword in SEPARATORS:
+        values = [str(planes[index].separators.get(keyword, "")) for index in order]
+        changes = sum(one != other for one, other in itertools.pairwise(values))
+        if changes >= len(set(values)):
+            return [f"Slices that differ in {keyword} lie between each other; they may be of several volumes."]
+    return []
 
 
 def _describe_gaps(planes, distances: NDArray, order: list[int]) -> str:

@@ -107,6 +107,11 @@ def _read_native(header, frames, buffer_of, dtype, max_bytes) -> Iterator[tuple[
     available = min(header.pixel_length, header.size - header.pixel_offset)
     fault = f"has {available} bytes of pixels, but describes {needed}"
     _check(available >= needed, header.path, fault, "it is cut short: " + _REMEDY)
+    # A number of frames or bits that is missing or too small would give a part of the image, or stripes, for all of it.
+    _check(available < needed + max(n_bytes, 2), header.path, fault, "its header is damaged: " + _REMEDY)
+    # Words of two bytes, each turned around.
+    swapped = not header.little_endian and dtype.itemsize == 1 and _representation(header) == b"OW"
+    _check(not swapped, header.path, "has pixels of 8 bits in words of the big endian order", "this is not read")
     with open(header.path, "rb", buffering=0) as file:
         inflated = None
         if header.syntax == uid.DeflatedExplicitVRLittleEndian:
@@ -127,6 +132,30 @@ def _read_native(header, frames, buffer_of, dtype, max_bytes) -> Iterator[tuple[
             if not header.little_endian:
                 stored.byteswap(inplace=True)
             yield frame, _without_unused_bits(header, stored)
+
+
+def surplus(header: dicom_headers.Header) -> int:
+    """Bytes of uncompressed pixels beyond those that a file describes, and the one that makes their number even.
+
+    Examples
+    --------
+    >>> import pathlib, pydicom.data
+    >>> path = pathlib.Path(pydicom.data.get_testdata_file("MR_small_padded.dcm"))
+    >>> surplus(dicom_headers.read_header(path, max_bytes=2**20))
+    128
+    """
+    if header.syntax not in _NATIVE or header.pixel_length == _UNDEFINED:
+        return 0
+    frame = header.number("Rows") * header.number("Columns") * header.number("BitsAllocated") // 8
+    extra = int(header.pixel_length - frame * dicom_planes.number_of_frames(header))
+    return extra if extra > 1 else 0
+
+
+def _representation(header) -> bytes:
+    """Type of the pixels' element, which stands before its length."""
+    with open(header.path, "rb") as file:
+        file.seek(header.pixel_offset - 8)
+        return file.read(2)
 
 
 def _read_into(file, view: memoryview) -> bool:
@@ -157,6 +186,9 @@ def _decode(header, frames, dtype, max_bytes) -> Iterator[tuple[int, NDArray]]:
     length = header.size - header.pixel_offset
     _check(length <= max_bytes, path, f"has more than {max_bytes} bytes of compressed pixels", "raise max_bytes")
     _check(header.pixel_length == _UNDEFINED, path, "is said to be compressed, but is not")
+    bits = header.number("BitsStored") or dtype.itemsize * 8
+    high = header.number("HighBit", bits - 1)
+    _check(high == bits - 1, path, f"has compressed pixels of {bits} bits up to bit {high}", "this is not read")
     decoder = _decoder(header)
     with open(path, "rb") as file:
         file.seek(header.pixel_offset)

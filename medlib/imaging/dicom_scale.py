@@ -28,6 +28,24 @@ class Scale(NamedTuple):
     fill: float  # what these become
 
 
+def scales_of(planes: list[Plane], fill: float | None = None) -> list[Scale]:
+    """Scale of each plane of a volume.
+
+    Raises
+    ------
+    DataError
+        If only some say how to get from what is stored to what it means: the others would be on another scale.
+    """
+    scales = [scale_of(plane, fill) for plane in planes]
+    without = [plane for plane, scale in zip(planes, scales, strict=True) if plane.slope is None and not scale.tabled]
+    if 0 < len(without) < len(planes):
+        raise DataError(
+            f"{len(without)} of {len(planes)} slices have no rescale slope, such as {without[0].header.path}, and the "
+            "others have one: they are not on one scale. Restore them from where they came."
+        )
+    return scales
+
+
 def scale_of(plane: Plane, fill: float | None = None) -> Scale:
     """Scale of a plane; ``fill`` defaults to -1024 for CT and to 0 for anything else."""
     header = plane.header

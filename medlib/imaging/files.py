@@ -1,11 +1,15 @@
 """Volume files of research: NIfTI, NRRD and MetaImage, read and written by SimpleITK."""
 
+import dataclasses
 import gzip
 import math
+import mmap
+import re
 import struct
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medlib.errors import DataError, UsageError
 from medlib.imaging import volumes
@@ -14,7 +18,11 @@ from medlib.imaging.volumes import Volume
 #: Endings of the files that are read and written.
 ENDINGS = (".nii", ".nii.gz", ".nrrd", ".mha")
 _MAX_BYTES = 2**32
+_MAX_HEADER = 2**20  # bytes of text before the values
 _DISAGREE = 0.1  # voxels, by which the two affines of a NIfTI file may differ
+_STRETCHED = 0.01  # of a distance of voxels, by which the affine and the list of distances may differ
+_NIFTI_UNITS = {1: 1000.0, 3: 0.001}  # mm of a metre and of a micrometre, by their codes
+_NRRD_SPACES = re.compile(r"(right|left)-(anterior|posterior)-(superior|inferior)|[rl][ap][si]")
 _RESTORE = "restore it from where it came"
 
 
@@ -44,8 +52,8 @@ def read_volume(path: Path | str, *, unit: str = "", modality: str = "", max_byt
 
     Notes
     -----
-    A NIfTI file may hold two affines, sform and qform (https://nifti.nimh.nih.gov/nifti-1). SimpleITK takes the one
-    that the file marks as better; if they differ, the volume has a warning.
+    A NIfTI file may hold two affines, sform and qform (https://nifti.nimh.nih.gov/nifti-1). The sform is taken if the
+    file says that it has one, as nibabel, FSL and SPM do; if the two differ, the volume has a warning.
 
     Examples
     --------
@@ -61,9 +69,7 @@ def read_volume(path: Path | str, *, unit: str = "", modality: str = "", max_byt
     ending = _ending(path)
     if not path.is_file():
         raise DataError(f"{path} is no file; check the path.")
-    warnings = _check_nifti(path, ending) if ending.startswith(".nii") else []
-    if ending in (".nrrd", ".mha"):
-        _check_single_file(path)
+    affine, warnings = _nifti_affine(path, ending) if ending.startswith(".nii") else (None, _check_text(path, ending))
     reader = sitk.ImageFileReader()
     reader.SetImageIO({".nrrd": "NrrdImageIO", ".mha": "MetaImageIO"}.get(ending, "NiftiImageIO"))
     reader.SetFileName(str(path))
@@ -86,7 +92,8 @@ def read_volume(path: Path | str, *, unit: str = "", modality: str = "", max_byt
         image = reader.Execute()
     except RuntimeError as error:
         raise DataError(f"{path} cannot be read ({_reason(error)}); {_RESTORE}.") from error
-    return volumes.from_sitk(image, unit=unit, modality=modality, warnings=tuple(warnings))
+    volume = volumes.from_sitk(image, unit=unit, modality=modality, warnings=tuple(warnings))
+    return volume if affine is None else dataclasses.replace(volume, affine=affine)
 
 
 def write_volume(volume: Volume, path: Path | str) -> None:
@@ -128,8 +135,41 @@ def _ending(path: Path, error: type[Exception] = DataError) -> str:
     raise error(f"{path} ends in none of {', '.join(ENDINGS)}.")
 
 
-def _check_nifti(path: Path, ending: str) -> list[str]:
-    """Compare the affines of a NIfTI-1 header, and what else SimpleITK would not say."""
+def _nifti_affine(path: Path, ending: str) -> tuple[NDArray | None, list[str]]:
+    """Affine by a NIfTI-1 header, None where it has none, and what is odd about it.
+
+    SimpleITK takes the distances of voxels from another place than their directions, and does not compare the two.
+    """
+    header, order = _nifti_header(path, ending)
+    quaternion_code, matrix_code = struct.unpack_from(f"{order}2h", header, 252)
+    if quaternion_code <= 0 and matrix_code <= 0:
+        open_ = "The file does not say where it lies in the patient (qform and sform codes 0); left and right are open."
+        return None, [open_]
+    unit = _NIFTI_UNITS.get(header[123] & 7, 1.0)
+    by_quaternion = _quaternion_affine(header, order) * unit
+    if matrix_code <= 0:
+        return np.vstack([by_quaternion, [0, 0, 0, 1]]), []
+    matrix = np.reshape(struct.unpack_from(f"{order}12f", header, 280), (3, 4)) * unit
+    steps, warnings = np.linalg.norm(matrix[:, :3], axis=0), []
+    if quaternion_code > 0:
+        size = struct.unpack_from(f"{order}3h", header, 42)
+        corners = np.stack(np.meshgrid(*[(0, n - 1) for n in size]), axis=-1).reshape(-1, 3)
+        difference = corners @ (matrix - by_quaternion)[:, :3].T + (matrix - by_quaternion)[:, 3]
+        farthest = float(np.abs(difference).max())
+        if not farthest <= _DISAGREE * steps.min():
+            warnings.append(
+                f"The two affines of the file (sform and qform) lie up to {farthest:.3g} mm apart; one may be wrong. "
+                "The sform was taken."
+            )
+    stated = np.abs(struct.unpack_from(f"{order}3f", header, 80)) * unit
+    if not warnings and not (np.abs(steps - stated) <= _STRETCHED * steps).all():
+        lists = (" x ".join(f"{step:.4g}" for step in distances) for distances in (steps, stated))
+        warnings.append("The voxels are {} mm apart by the affine, which was taken, but {} by pixdim.".format(*lists))
+    return np.vstack([matrix, [0, 0, 0, 1]]), warnings
+
+
+def _nifti_header(path: Path, ending: str) -> tuple[bytes, str]:
+    """A NIfTI-1 header that can be, and its order of bytes."""
     try:
         with (gzip.open if ending.endswith(".gz") else open)(path, "rb") as file:
             header = file.read(348)
@@ -143,24 +183,14 @@ def _check_nifti(path: Path, ending: str) -> list[str]:
     if header[344:348] != b"n+1\0":
         raise DataError(f"{path} keeps its values in another file; give a single .nii file.")
     n_dimensions, *size = struct.unpack_from(f"{order}8h", header, 40)
-    quaternion_code, matrix_code = struct.unpack_from(f"{order}2h", header, 252)
     if not (3 <= n_dimensions <= 7 and all(n > 0 for n in size[:n_dimensions])):
         raise DataError(f"{path} has the dimensions {size[: max(n_dimensions, 0)]}; accepted is one 3-D volume.")
-    if quaternion_code <= 0 and matrix_code <= 0:
-        return [
-            "The file does not say where it lies in the patient (qform and sform codes 0); left and right are open."
-        ]
-    if quaternion_code <= 0 or matrix_code <= 0:
-        return []
-    matrix = np.reshape(struct.unpack_from(f"{order}12f", header, 280), (3, 4))
-    by_quaternion = _quaternion_affine(header, order)
-    corners = np.stack(np.meshgrid(*[(0, n - 1) for n in size[:3]]), axis=-1).reshape(-1, 3)
-    difference = corners @ (matrix - by_quaternion)[:, :3].T + (matrix - by_quaternion)[:, 3]
-    step = np.linalg.norm(matrix[:, :3], axis=0).min()
-    farthest = float(np.abs(difference).max())
-    if not farthest <= _DISAGREE * step:
-        return [f"The two affines of the file (sform and qform) lie up to {farthest:.3g} mm apart; one may be wrong."]
-    return []
+    slope, intercept = struct.unpack_from(f"{order}2f", header, 112)
+    scaled = np.isfinite(slope) and slope != 0
+    # Without a slope nothing is added either, which SimpleITK would do.
+    if not np.isfinite(intercept) if scaled else np.isfinite(intercept) and intercept != 0:
+        raise DataError(f"{path} has a slope of {slope:g} and an intercept of {intercept:g}; {_RESTORE}.")
+    return header, order
 
 
 def _quaternion_affine(header: bytes, order: str) -> np.ndarray:
@@ -177,16 +207,66 @@ def _quaternion_affine(header: bytes, order: str) -> np.ndarray:
     return np.column_stack([rotation * np.array([*steps[:2], steps[2] * (-1 if sign < 0 else 1)]), shift])
 
 
-def _check_single_file(path: Path) -> None:
-    """Refuse headers that name other files, so that no file is read but the one that was given."""
+def _check_text(path: Path, ending: str) -> list[str]:
+    """What is odd about the text before the values of an NRRD or MetaImage file.
+
+    Headers that name other files are refused, so that no file is read but the one that was given; and fields that
+    SimpleITK passes over, though they change what the values are.
+    """
     with path.open("rb") as file:
-        head = file.read(2**16).lower()
-    text = head.split(b"\n\n")[0] if path.name.lower().endswith(".nrrd") else head.split(b"elementdatafile")[-1][:80]
-    elsewhere = b"data file" in text or b"datafile" in text
-    if path.name.lower().endswith(".mha"):
-        elsewhere = text.lstrip(b" =\t").split(b"\n")[0].strip() != b"local"
-    if elsewhere:
+        # NRRD takes each of these as the end of a line.
+        head = file.read(_MAX_HEADER).replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode("latin-1").lower()
+        # The name of a file may stand behind anything that the reader skips, so that all of the file is searched.
+        elsewhere = ending == ".mha" and head and _names_a_file(file)
+    text, end, _ = head.partition("elementdatafile" if ending == ".mha" else "\n\n")
+    if not end:
+        raise DataError(f"{path} has no header that ends within {_MAX_HEADER} bytes; {_RESTORE}.")
+    if elsewhere or (ending == ".nrrd" and re.search("data ?file", text)):
         raise DataError(f"{path} keeps its values in another file; give a single file.")
+    lines = re.findall(r"^([^:=\n]+)[:=]([^\n]*)$", text, re.MULTILINE)
+    fields = {name.strip(): value.strip() for name, value in lines}
+    return _check_metaimage(path, fields) if ending == ".mha" else _check_nrrd(path, fields)
+
+
+def _names_a_file(file) -> bool:
+    """Whether a MetaImage file says of its values, wherever it may, that they are elsewhere."""
+    field = b"ElementDataFile"
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        place = content.find(field)
+        while place >= 0:
+            place += len(field)
+            value = content[place : place + 64].lstrip(b" =\t").splitlines() or [b""]
+            if value[0].strip().lower() != b"local":
+                return True
+            place = content.find(field, place)
+    return False
+
+
+def _check_metaimage(path: Path, fields: dict[str, str]) -> list[str]:
+    passed_over = {"elementtointensityfunctionslope": 1, "elementtointensityfunctionoffset": 0, "headersize": 0}
+    for name, usual in passed_over.items():
+        if name in fields and not re.fullmatch(rf"{usual}(\.0*)?", fields[name]):
+            raise DataError(f"{path} has the field {name} = {fields[name]}, which is not read; convert it.")
+    return _doubt_units(fields.get("distanceunits", ""))
+
+
+def _check_nrrd(path: Path, fields: dict[str, str]) -> list[str]:
+    vectors = fields.get("space directions", "")
+    if vectors.count("nan") or fields.get("space origin", "").count("nan"):
+        raise DataError(f"{path} has the directions {vectors}, or an origin, that are no numbers; {_RESTORE}.")
+    warnings = _doubt_units(fields.get("space units", ""))
+    if not _NRRD_SPACES.match(fields.get("space", "")):
+        warnings.append(
+            f"The file does not say where it lies in the patient (space {fields.get('space', 'missing')}); left and "
+            "right are open."
+        )
+    return warnings
+
+
+def _doubt_units(stated: str) -> list[str]:
+    """Say where distances are said to be in something else than mm."""
+    odd = set(re.findall(r"[a-z\u00b5]+", stated)) - {"mm", "millimeter", "millimeters", "millimetre", "millimetres"}
+    return [f"Distances are stated in {stated.strip()}, and were taken for mm."] if odd else []
 
 
 def _reason(error: Exception) -> str:

@@ -21,9 +21,11 @@ def series_of_a_patient(**changes):
     for dataset in datasets:
         block = dataset.private_block(0x0011, "ACME", create=True)
         block.add_new(0x01, "LO", SECRETS[7])
-        item = Dataset()
-        item.OperatorsName, item.CodeMeaning = SECRETS[5], "kept"
+        item, inner = Dataset(), Dataset()
+        inner.OperatorsName = item.OperatorsName = SECRETS[5]
+        item.CodeMeaning, item.PurposeOfReferenceCodeSequence = "kept", Sequence([inner])
         dataset.ProcedureCodeSequence = Sequence([item])
+        dataset.preamble = SECRETS[0].encode().ljust(128)
     return datasets
 
 

@@ -5,6 +5,9 @@ import pytest
 import synthetic
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 from scipy.spatial.transform import Rotation
 
 from medlib.errors import DataError
@@ -82,6 +85,63 @@ def test_a_tilted_gantry_makes_a_sheared_affine(tmp_path):
     volume = dicom.read_series(synthetic.write(synthetic.series(shift=(0, 0.5, 0)), tmp_path / "s"))
     assert volume.sheared and "tilt of 11.31 degrees" in " ".join(volume.warnings)
     np.testing.assert_allclose(place(volume, 4, 0, 0), (-10, -18, 40))
+
+
+@pytest.mark.parametrize(
+    ("places", "fault"),
+    [
+        ([(0, 0, 0), (50, 0, 0.001)], "lie at one place"),  # rounded by an oblique orientation
+        ([(0, 0, 0), (0, 0, 0.002), (0, 0, 0.004)], "lie at one place"),  # a table that shakes between pictures
+        ([(0, 0, 0), (50, 0, 1), (100, 0, 2)], "side by side"),
+        ([(0, 0, 0), (50, 0, 0)], "side by side"),
+    ],
+)
+def test_slices_that_are_no_stack_are_refused(tmp_path, places, fault):
+    datasets = [synthetic.slice_dataset(synthetic.values()[0], position) for position in places]
+    with pytest.raises(DataError, match=fault):
+        dicom.read_series(synthetic.write(datasets, tmp_path / "s"))
+
+
+def test_two_breaths_at_different_heights_are_told(tmp_path):
+    first, second = (synthetic.series(start=(0, 0, z), AcquisitionNumber=z) for z in (1, 2))
+    [warning] = dicom.read_series(synthetic.write(first + second, tmp_path / "s"), accept_uneven=True).warnings[1:]
+    assert "AcquisitionNumber lie between each other" in warning
+    above = synthetic.series(start=(-10, -20, 42.5), AcquisitionNumber=2)
+    one_above_the_other = synthetic.write(synthetic.series(AcquisitionNumber=1) + above, tmp_path / "t")
+    assert dicom.read_series(one_above_the_other).warnings == ()
+
+
+def test_slices_without_a_scale_among_others_are_refused(tmp_path):
+    datasets = synthetic.series(Modality="PT")
+    del datasets[2].RescaleSlope, datasets[2].RescaleIntercept
+    with pytest.raises(DataError, match="1 of 5 slices have no rescale slope"):
+        dicom.read_series(synthetic.write(datasets, tmp_path / "s"))
+
+
+def test_more_pixels_than_described_are_refused_or_told(tmp_path):
+    """Frames that no number tells of, and bytes in the place of words, would be read as the image."""
+    dataset = synthetic.slice_dataset(synthetic.values()[0], (0, 0, 0))
+    dataset.PixelData = synthetic.values().tobytes()
+    for name, datasets in {"s": [dataset], "t": synthetic.series(BitsAllocated=8, BitsStored=8, HighBit=7)}.items():
+        with pytest.raises(DataError, match="its header is damaged"):
+            dicom.read_series(synthetic.write(datasets, tmp_path / name))
+    volume = dicom.read_series(synthetic.write(synthetic.series(Rows=5), tmp_path / "u"))
+    np.testing.assert_array_equal(volume.array, HU[:, :5])
+    assert "5 files have more pixels than they describe" in " ".join(volume.warnings)
+
+
+def test_bytes_in_words_of_the_other_order_are_refused(tmp_path):
+    stored = synthetic.values(2).astype(np.uint8)
+    for name, content in {"OB": stored, "OW": stored.view("<u2").astype(">u2")}.items():
+        for number, dataset in enumerate(synthetic.series(stored)):
+            dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+            dataset.PixelData = content[number].tobytes()
+            dataset["PixelData"].VR = name
+            (tmp_path / name).mkdir(exist_ok=True)
+            dataset.save_as(tmp_path / name / f"{number}.dcm", enforce_file_format=True)
+    np.testing.assert_array_equal(dicom.read_series(tmp_path / "OB").array, HU[:2])
+    with pytest.raises(DataError, match="big endian"):
+        dicom.read_series(tmp_path / "OW")
 
 
 def test_copies_of_a_slice_are_left_out_and_others_at_its_place_refused(tmp_path):
@@ -176,6 +236,11 @@ def test_bits_beside_the_stored_are_cleared_and_the_sign_extended(tmp_path, sign
     shifted = synthetic.series(((true & 0xFFF) << 4 | 0x5).astype(np.uint16), BitsStored=12, HighBit=15,
                                PixelRepresentation=int(signed))  # fmt: skip
     np.testing.assert_array_equal(dicom.read_series(synthetic.write(shifted, tmp_path / "t")).array, true - 1024)
+    for dataset in [*datasets, *shifted]:
+        dataset.compress(RLELossless, generate_instance_uid=False)
+    np.testing.assert_array_equal(dicom.read_series(synthetic.write(datasets, tmp_path / "u")).array, true - 1024)
+    with pytest.raises(DataError, match="compressed pixels of 12 bits up to bit 15"):
+        dicom.read_series(synthetic.write(shifted, tmp_path / "v"))
 
 
 def test_padding_is_filled_and_told(tmp_path):
@@ -188,6 +253,21 @@ def test_padding_is_filled_and_told(tmp_path):
     assert (dicom.read_series(folder, fill=0.5).array[:, 0, 0] == 0.5).all()
     ranged = synthetic.series(stored, PixelPaddingValue=-2000, PixelPaddingRangeLimit=-1500)
     assert (dicom.read_series(synthetic.write(ranged, tmp_path / "t")).array[:, 1, 1] == -1024).all()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "padding"), [(np.uint16, 63536), (np.int16, -2000), (np.uint8, 255), (np.int8, -128)]
+)
+def test_padding_has_the_sign_of_the_pixels(tmp_path, dtype, padding):
+    stored = synthetic.values(2).astype(dtype)
+    stored[:, 0, 0] = padding
+    datasets = synthetic.series(stored, RescaleIntercept=0, Modality="MR")
+    for dataset in datasets:
+        # As scanners write it: two bytes, of the type of the pixels.
+        dataset.add_new("PixelPaddingValue", "SS" if dataset.PixelRepresentation else "US", padding)
+    volume = dicom.read_series(synthetic.write(datasets, tmp_path / "s"))
+    assert (volume.array[:, 0, 0] == 0).all() and "2 voxels are padding" in " ".join(volume.warnings)
+    np.testing.assert_array_equal(volume.array[:, 1:], stored[:, 1:])
 
 
 def test_an_mr_that_says_ct_is_not_in_hounsfield_units(tmp_path):
@@ -243,6 +323,29 @@ def test_frames_are_sorted_by_position_and_scaled_each(tmp_path):
     np.testing.assert_allclose(volume.array, stored * (1 + factors / 2) + factors, rtol=1e-6)
     np.testing.assert_allclose(volume.spacing, (2.5, 0.7, 0.5))
     np.testing.assert_allclose(place(volume, 0, 0, 0), (-10, -20, 30))
+
+
+def test_what_a_frame_says_of_itself_goes_before_what_all_share(tmp_path):
+    dataset = synthetic.multi_frame(synthetic.values(), range(5))
+    for frame in dataset.PerFrameFunctionalGroupsSequence:
+        measures = Dataset()
+        measures.PixelSpacing = [0.6, 0.4]
+        frame.PixelMeasuresSequence = Sequence([measures])
+    assert dicom.read_series(synthetic.write([dataset], tmp_path / "s")).spacing == (2.5, 0.6, 0.4)
+
+
+def test_two_volumes_whose_frames_alternate_in_one_file(tmp_path):
+    stored = synthetic.values(10)
+    dataset = synthetic.multi_frame(stored, range(10))
+    for number, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        frame.PlanePositionSequence[0].ImagePositionPatient = [0, 0, 2.5 * (number // 2)]
+        echo = Dataset()
+        echo.EffectiveEchoTime = [10.0, 80.0][number % 2]
+        frame.MREchoSequence = Sequence([echo])
+    found = dicom.find_series(synthetic.write([dataset], tmp_path / "s"))
+    assert [series.note for series in found] == ["EchoTime 10.0", "EchoTime 80.0"]
+    for number, series in enumerate(found):
+        np.testing.assert_array_equal(dicom.read_series(series).array, stored[number::2])
 
 
 def test_frames_that_are_not_described_are_refused(tmp_path):
@@ -305,6 +408,32 @@ def test_radiographs_are_bright_where_bone_is(tmp_path):
     np.testing.assert_allclose(shown, 1 - stored / 4095, atol=1e-6)
     [found] = [series for series in dicom.find_series(tmp_path / "plain.dcm")]
     assert found.kind == "projection" and found.shape == (2, 2)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(("slope", "intercept"), [(1, 0), (2, 100)])
+def test_inversion_maps_the_range_that_a_file_can_store_onto_itself(tmp_path, signed, slope, intercept):
+    lowest, highest = (-2048, 2047) if signed else (0, 4095)
+    stored = np.array([[lowest, highest], [5, 7]], np.int16 if signed else np.uint16)
+    plain = synthetic.slice_dataset(
+        stored, (0, 0, 0), BitsStored=12, HighBit=11, PhotometricInterpretation="MONOCHROME1", Modality="DX",
+        RescaleSlope=slope, RescaleIntercept=intercept,
+    )  # fmt: skip
+    synthetic.write([plain], tmp_path, ["a.dcm"])
+    mirrored = np.array([[highest, lowest], [lowest + highest - 5, lowest + highest - 7]])
+    np.testing.assert_array_equal(dicom.read_image(tmp_path / "a.dcm").array, mirrored * slope + intercept)
+    with pytest.raises(DataError, match="takes 96 bytes"):
+        dicom.read_image(tmp_path / "a.dcm", max_bytes=95)
+
+
+def test_deflated_files_are_inflated_no_further_than_allowed(tmp_path):
+    dataset = synthetic.slice_dataset(np.zeros((512, 512), np.int16), (0, 0, 0))
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    synthetic.write([dataset], tmp_path, ["a.dcm"])
+    assert (tmp_path / "a.dcm").stat().st_size < 5000
+    with pytest.raises(DataError, match="inflates to more than 100000 bytes"):
+        dicom.read_image(tmp_path / "a.dcm", max_bytes=100_000)
+    assert (dicom.read_image(tmp_path / "a.dcm").array == -1024).all()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)

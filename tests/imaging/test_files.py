@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
+from scipy.spatial.transform import Rotation
 from test_volumes import any_volume
 
 from medlib.errors import DataError, UsageError
@@ -55,6 +56,127 @@ def test_affines_that_disagree_are_told(tmp_path):
     assert "left and right are open" in warning
 
 
+OBLIQUE = np.eye(4)
+OBLIQUE[:3] = np.column_stack(
+    [Rotation.from_euler("xyz", [10, 20, -15], degrees=True).as_matrix() * [2, 3, 5], [1, 2, 3]]
+)
+LEFT_HANDED = OBLIQUE * [-1, 1, 1, 1]
+MOVED = np.diag([1.0, 1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("sform", "qform", "doubt"),
+    [
+        (OBLIQUE, OBLIQUE, ""),
+        (None, OBLIQUE, ""),
+        (None, LEFT_HANDED, ""),
+        (LEFT_HANDED, LEFT_HANDED, ""),
+        # nibabel leaves pixdim at 1 mm here, as programs do that change the sform alone.
+        (OBLIQUE, None, "2 x 3 x 5 mm apart by the affine, which was taken, but 1 x 1 x 1 by pixdim"),
+        (LEFT_HANDED, None, "by pixdim"),
+        (OBLIQUE, MOVED, "The sform was taken"),
+        (MOVED, OBLIQUE, "The sform was taken"),
+    ],
+)
+def test_a_nifti_file_lies_where_nibabel_has_it_also_if_it_contradicts_itself(tmp_path, sform, qform, doubt):
+    path = written(tmp_path / "a.nii", sform=sform, qform=qform)
+    volume = files.read_volume(path)
+    np.testing.assert_allclose(volume.affine, nibabel.load(path).affine, atol=1e-5)
+    assert (doubt in " ".join(volume.warnings)) and bool(volume.warnings) == bool(doubt)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(("unit", "factor"), [("meter", 1000), ("micron", 0.001), ("mm", 1), ("unknown", 1)])
+def test_other_units_become_mm(tmp_path, unit, factor, order):
+    image = nibabel.Nifti1Image(np.zeros((4, 3, 2), np.int16), OBLIQUE, nibabel.Nifti1Header(endianness=order))
+    image.header.set_xyzt_units(unit)
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    np.testing.assert_allclose(files.read_volume(tmp_path / "a.nii.gz").affine[:3], factor * OBLIQUE[:3], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "value"),
+    [
+        (2, -1024, -1018),
+        (-1, 0, -3),
+        (0, 0, 3),
+        (np.nan, np.nan, 3),
+        (0, 5, None),
+        (np.nan, 5, None),
+        (1, np.inf, None),
+    ],
+)
+def test_nifti_values_are_scaled_or_refused(tmp_path, slope, intercept, value):
+    nibabel.save(nibabel.Nifti1Image(np.full((4, 3, 2), 3, np.int16), OBLIQUE), tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[112:120] = np.array([slope, intercept], "<f4").tobytes()
+    (tmp_path / "a.nii").write_bytes(content)
+    if value is None:
+        with pytest.raises(DataError, match="slope"):
+            files.read_volume(tmp_path / "a.nii")
+    else:
+        assert (files.read_volume(tmp_path / "a.nii").array == value).all()
+
+
+GRID = "space directions: (-2,0,0) (0,3,0) (0,0.5,5)\nspace origin: (1,2,3)\n"
+
+
+def nrrd(path, fields, type_="short", comment=""):
+    text = f"NRRD0004\n{comment}type: {type_}\ndimension: 3\nsizes: 4 3 2\nencoding: raw\nendian: little\n{fields}\n"
+    path.write_bytes(text.encode() + np.arange(24, dtype="<i2").tobytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("space", "signs"),
+    [
+        ("right-anterior-superior", (1, 1, 1)),
+        ("RAS", (1, 1, 1)),
+        ("left-anterior-superior", (-1, 1, 1)),
+        ("left-posterior-superior", (-1, -1, 1)),
+    ],
+)
+def test_an_nrrd_file_lies_where_its_space_says(tmp_path, space, signs):
+    """The grid is left-handed and sheared."""
+    volume = files.read_volume(nrrd(tmp_path / "a.nrrd", f"space: {space}\n{GRID}"))
+    x, y, z = 3, 2, 1
+    expected = np.array(signs) * [1 - 2 * x, 2 + 3 * y + 0.5 * z, 3 + 5 * z]
+    np.testing.assert_allclose((volume.affine @ [x, y, z, 1])[:3], expected)
+    assert volume.array[z, y, x] == 23 and volume.warnings == ()
+
+
+def test_what_a_text_header_leaves_open_is_told_or_refused(tmp_path):
+    for fields in ("spacings: 2 3 5\n", f"space dimension: 3\n{GRID}", f"space: 3D-left-handed\n{GRID}"):
+        [warning] = files.read_volume(nrrd(tmp_path / "a.nrrd", fields)).warnings
+        assert "left and right are open" in warning
+    [warning] = files.read_volume(nrrd(tmp_path / "b.nrrd", f'space: RAS\nspace units: "m" "m" "m"\n{GRID}')).warnings
+    assert "taken for mm" in warning
+    for old, new in (("(-2,0,0)", "(nan,nan,nan)"), ("origin: (1,2,3)", "origin: (nan,nan,nan)")):
+        with pytest.raises(DataError, match="no numbers"):
+            files.read_volume(nrrd(tmp_path / "c.nrrd", f"space: RAS\n{GRID.replace(old, new)}"))
+
+
+META = "ObjectType = Image\nNDims = 3\nBinaryData = True\nDimSize = 4 3 2\nElementType = MET_SHORT\n"
+
+
+def meta_image(path, fields, named="LOCAL"):
+    path.write_bytes(f"{META}{fields}ElementDataFile = {named}\n".encode() + np.arange(24, dtype="<i2").tobytes())
+    return path
+
+
+def test_a_metaimage_file_lies_where_its_matrix_says(tmp_path):
+    """Along a row it goes to the back of the patient, and down a column to the right: LPS, an axis in a row."""
+    fields = "ElementSpacing = 2 3 5\nOffset = 10 20 30\nTransformMatrix = 0 1 0 -1 0 0 0 0 1\n"
+    volume = files.read_volume(meta_image(tmp_path / "a.mha", fields))
+    np.testing.assert_allclose((volume.affine @ [3, 2, 1, 1])[:3], [-10 + 3 * 2, -20 - 2 * 3, 35])
+    assert volume.array[1, 2, 3] == 23 and volume.spacing == (5, 3, 2) and volume.orientation == "PRS"
+    [warning] = files.read_volume(meta_image(tmp_path / "b.mha", "DistanceUnits = um\n")).warnings
+    assert "taken for mm" in warning
+    for fields in ("ElementToIntensityFunctionSlope = 2\n", "HeaderSize = 7\n"):
+        with pytest.raises(DataError, match="not read"):
+            files.read_volume(meta_image(tmp_path / "c.mha", fields))
+
+
 def test_what_is_no_volume_is_refused(tmp_path):
     plain = np.eye(4)
     assert files.read_volume(written(tmp_path / "a.nii", (4, 3, 2, 1), plain)).array.shape == (2, 3, 4)
@@ -83,9 +205,15 @@ def test_other_files_are_never_read(tmp_path):
     (tmp_path / "a.mha").write_text(header)
     text = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nencoding: raw\ndata file: secret.raw\n\n"
     (tmp_path / "b.nrrd").write_text(text)
-    for name in ("a.mha", "b.nrrd"):
+    meta_image(tmp_path / "c.mha", "", "secret.raw\nElementDataFile = LOCAL")
+    meta_image(tmp_path / "d.mha", "Comment =\nElementDataFile = LOCAL\n" + "Comment = x\n" * 100_000, "../secret.raw")
+    nrrd(tmp_path / "e.nrrd", f"space: RAS\n{GRID}Data File: secret.raw\n", comment=f"# {'x' * 1000}\n" * 70)
+    for name in ("a.mha", "b.nrrd", "c.mha", "d.mha", "e.nrrd"):
         with pytest.raises(DataError, match="another file"):
             files.read_volume(tmp_path / name)
+    nrrd(tmp_path / "f.nrrd", f"space: RAS\n{GRID}Data File: secret.raw\n", comment=f"# {'x' * 1000}\n" * 1100)
+    with pytest.raises(DataError, match="no header that ends"):
+        files.read_volume(tmp_path / "f.nrrd")
 
 
 def test_size_is_checked_before_anything_is_inflated(tmp_path):

@@ -61,6 +61,20 @@ def test_grad_cam_finds_the_bright_place(n_dimensions):
     assert classification.grad_cam(network, network[1], images, [1, 1]).max() == 0
 
 
+def test_grad_cam_of_a_mean_of_weighed_channels():
+    """Of logits that are means of weighed channels, the map is the positive part of their weighed sum, up to 1."""
+    channels = torch.tensor([[[2.0, 0.0], [1.0, 1.0]], [[0.0, 4.0], [1.0, 3.0]]])
+    network = nn.Sequential(nn.Identity(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 2, bias=False))
+    with torch.no_grad():
+        network[-1].weight.copy_(torch.tensor([[3.0, -1.0], [0.0, 0.5]]))
+    images = torch.stack([channels, 10 * channels]).requires_grad_()
+    maps = classification.grad_cam(network, network[0], images, [0, 0])
+    expected = np.array([[6.0, 0.0], [2.0, 0.0]]) / 6
+    assert maps == pytest.approx(np.stack([expected, expected]))
+    other = classification.grad_cam(network, network[0], images, [1, 0])[0]
+    assert other == pytest.approx(np.array([[0.0, 4.0], [1.0, 3.0]]) / 4)
+
+
 def test_grad_cam_leaves_no_hook_and_wants_a_class_for_each_image():
     network = ImageClassifier(1, 2, widths=(4, 8))
     images = torch.rand(3, 1, 8, 8)

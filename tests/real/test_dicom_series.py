@@ -1,8 +1,5 @@
 """Real series and odd files: values and places as SimpleITK has them, or a reason why not."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pydicom.pixels
 import pytest
@@ -36,11 +33,8 @@ ODD = {
 
 
 @pytest.fixture
-def folder():
-    path = Path(os.environ.get("MEDLIB_DATA", "")) / "dicom"
-    if not path.is_dir():
-        pytest.skip("the real DICOM files are not in MEDLIB_DATA")
-    return path
+def folder(real_folder):
+    return real_folder("dicom")
 
 
 def by_simpleitk(path):
