@@ -88,7 +88,8 @@ def fit(
         Epochs without a better validation after which training stops.
     checkpoint : Path or str, optional
         A file that is written after each epoch, and from which training goes on if it is there: after a kill, the
-        same call ends with the same weights, to the bit on the same machine.
+        same call ends with the same weights, to the bit on the same CPU or CUDA device. A training is known by its
+        epochs, batches, rates and shapes alone: where seed or data differ, name another file.
 
     Returns
     -------
@@ -98,7 +99,8 @@ def fit(
     Raises
     ------
     UsageError
-        If the loss is no longer finite, there is nothing to train on, or the checkpoint is of another training.
+        If the loss is no longer finite, there is nothing to train on, or the checkpoint is of a training with other
+        epochs, batches, rates or shapes.
 
     References
     ----------
