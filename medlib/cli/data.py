@@ -7,7 +7,7 @@ import rich
 import rich.table
 import typer
 
-from medlib.datasets import registry, storage
+from medlib.datasets import checking, registry, storage
 from medlib.errors import DataError
 
 app = typer.Typer(help="List, fetch, verify and find the data sets.", no_args_is_help=True)
@@ -81,7 +81,7 @@ def _describe(dataset: registry.Dataset) -> dict:
     here = storage.is_here(dataset, folder)
     if not here:
         place = "not here"
-    elif storage.size_faults(dataset, folder):
+    elif checking.size_faults(dataset, folder):
         place += ", incomplete"
     return {
         "name": dataset.name,

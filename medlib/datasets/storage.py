@@ -1,7 +1,6 @@
 """Where the files of a data set are: in a mirror, in the cache or shipped with medlib; else they are downloaded."""
 
 import dataclasses
-import hashlib
 import importlib
 import logging
 import os
@@ -10,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from medlib import resources
-from medlib.datasets import registry
+from medlib.datasets import checking, registry
 from medlib.errors import DataError
 
 
@@ -45,7 +44,7 @@ def locate(name: str) -> Path:
     """
     dataset = get(name)
     place, folder = find(dataset)
-    faults = size_faults(dataset, folder)
+    faults = checking.size_faults(dataset, folder)
     if not faults:
         return folder
     if place == "cache":
@@ -112,7 +111,7 @@ def verify(name: str) -> dict[str, str]:
     _, folder = find(dataset)
     if not is_here(dataset, folder):
         raise DataError(f"{name} is not on this machine. {_remedies(name)}")
-    return _faults(dataset, folder)
+    return checking.faults(dataset, folder)
 
 
 def get(name: str) -> registry.Dataset:
@@ -170,68 +169,11 @@ def is_here(dataset: registry.Dataset, folder: Path) -> bool:
     return any((folder / path).is_file() for path in dataset.files or [dataset.listing])
 
 
-def size_faults(dataset: registry.Dataset, folder: Path) -> dict[str, str]:
-    """What is wrong with the files of a data set that are missing or have the wrong size.
-
-    Contents are read only where the size is wrong and the set may be compressed otherwise.
-
-    Examples
-    --------
-    >>> dataset = registry.get("mitdb-sample")
-    >>> size_faults(dataset, locate("mitdb-sample"))
-    {}
-    """
-    faults = {path: _size_fault(folder / path, file) for path, file in dataset.files.items()}
-    if dataset.listing and not dataset.files:
-        faults[dataset.listing] = "missing"
-    faults = {path: fault for path, fault in faults.items() if fault}
-    return {} if faults and _decodes_to_the_same(dataset, folder) else faults
-
-
-def _faults(dataset: registry.Dataset, folder: Path) -> dict[str, str]:
-    faults = {path: _fault(dataset, folder, path) for path in dataset.files}
-    return dict.fromkeys(faults, "") if any(faults.values()) and _decodes_to_the_same(dataset, folder) else faults
-
-
-def _decodes_to_the_same(dataset: registry.Dataset, folder: Path) -> bool:
-    if not dataset.decoded or not all((folder / path).is_file() for path in dataset.files):
-        return False
-    from medlib.datasets import decoded  # late because of Pillow
-
-    try:
-        return decoded.digest(dataset, folder) == dataset.decoded
-    except DataError:
-        return False
-
-
-def _size_fault(path: Path, file: registry.File) -> str:
-    if not path.is_file():
-        return "missing"
-    size = path.stat().st_size
-    return "" if file.size in (None, size) else f"{size} bytes, but {file.size} expected"
-
-
-def _fault(dataset: registry.Dataset, folder: Path, path: str) -> str:
-    file = dataset.files[path]
-    if fault := _size_fault(folder / path, file):
-        return fault
-    digest = _digest(folder / path, file.algorithm)
-    if digest == file.checksum or _digest(folder / path, "sha256") == dataset.equivalents.get(path):
-        return ""
-    algorithm = {"sha256": "SHA-256", "md5": "MD5"}[file.algorithm]
-    return f"{algorithm} is {digest}, but {file.checksum} expected"
-
-
-def _digest(path: Path, algorithm: str) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, algorithm).hexdigest()
-
-
 def _download(dataset: registry.Dataset, folder: Path) -> Path:
     if dataset.listing and not dataset.files:
         pending = [dataset.listing]
     else:
-        pending = [path for path, fault in _faults(dataset, folder).items() if fault]
+        pending = [path for path, fault in checking.faults(dataset, folder).items() if fault]
     if not pending:
         return folder
     if dataset.source:
@@ -279,7 +221,7 @@ def _make(dataset: registry.Dataset, source: Path, folder: Path) -> str:
         importlib.import_module(dataset.prepare).prepare(source, get(dataset.source).files, folder)
     except (OSError, KeyError, ValueError) as error:
         return repr(error)
-    return next((f"{path}: {fault}" for path, fault in _faults(dataset, folder).items() if fault), "")
+    return next((f"{path}: {fault}" for path, fault in checking.faults(dataset, folder).items() if fault), "")
 
 
 def _announce(dataset: registry.Dataset, pending: list[str], folder: Path) -> None:
