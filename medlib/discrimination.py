@@ -148,10 +148,8 @@ def bootstrap(
     groups : array_like, shape (n,)
         Patient of each case; where patients are not known, ``range(n)``, which takes each image for a patient and gives
         an interval that is too narrow if it is not.
-    replicates, seed : int
-        Number of resamples, and what they are drawn from.
-    confidence : float
-        Of the interval, between 0 and 1.
+    replicates, confidence, seed
+        As in :func:`medlib.evaluation.bootstrap_by_patient`.
 
     Returns
     -------
@@ -162,10 +160,6 @@ def bootstrap(
     ------
     UsageError
         If there is no case, or the statistic is undefined on every resample.
-
-    References
-    ----------
-    Field and Welsh (2007), Bootstrapping clustered data, Journal of the Royal Statistical Society B 69(3), 369-390.
 
     Examples
     --------
