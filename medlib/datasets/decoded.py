@@ -1,15 +1,22 @@
 """What the files of a data set hold once decompressed, by which two forms of it are compared."""
 
 import hashlib
+import io
+import math
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
 from PIL import Image
 
 from medlib.datasets import registry
 from medlib.datasets.image_sets import read_medmnist
 from medlib.errors import DataError
+
+_MAXIMUM_BYTES = 2**32
+_ZIP_ERRORS = zipfile.BadZipFile, zipfile.zlib.error, NotImplementedError, RuntimeError
 
 
 def digest(dataset: registry.Dataset, folder: Path) -> str:
@@ -47,18 +54,41 @@ def digest(dataset: registry.Dataset, folder: Path) -> str:
 
 
 def _decode(path: Path, classes: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
-    if path.suffix == ".npz":
-        found = read_medmnist(path, classes)
-        for split in ("train", "validation", "test"):
-            part = getattr(found, split)
-            for name, array in {"images": part.images, "labels": part.labels, **part.columns}.items():
-                yield f"{split} {name}", array
-        return
     try:
-        if path.suffix == ".png":
+        if path.suffix == ".npz":
+            yield from _decode_npz(path, classes)
+        elif path.suffix == ".png":
             with Image.open(path) as image:
                 yield image.mode, np.asarray(image)
         else:
             yield "bytes", np.frombuffer(path.read_bytes(), np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, *_ZIP_ERRORS, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: cannot be decoded ({error}); fetch it again") from error
+
+
+def _decode_npz(path: Path, classes: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
+    with zipfile.ZipFile(path) as archive:
+        members = sorted(archive.infolist(), key=lambda member: member.filename)
+        if not any(member.filename == "train_images.npy" for member in members):
+            # Nothing is unpickled, and no size is believed before it is compared.
+            if sum(member.file_size for member in members) > _MAXIMUM_BYTES:
+                raise ValueError(f"more than {_MAXIMUM_BYTES} bytes")
+            for member in members:
+                yield member.filename.removesuffix(".npy"), _read_npy(archive.read(member))
+            return
+    found = read_medmnist(path, classes)
+    for split in ("train", "validation", "test"):
+        part = getattr(found, split)
+        for name, array in {"images": part.images, "labels": part.labels, **part.columns}.items():
+            yield f"{split} {name}", array
+
+
+def _read_npy(content: bytes) -> np.ndarray:
+    stream = io.BytesIO(content)
+    version = npy.read_magic(stream)
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = read_header(stream)
+    start = stream.tell()
+    if math.prod(shape) * dtype.itemsize != len(content) - start:
+        raise ValueError(f"{shape} of {dtype} declared, {len(content) - start} bytes held")
+    return np.frombuffer(content, dtype, offset=start).reshape(shape, order="F" if fortran else "C")

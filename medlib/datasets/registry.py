@@ -60,7 +60,8 @@ class Dataset:
         Addresses that stand in for the beginnings of paths of files that are elsewhere.
     listing : str
         Path of the home's own list of files with SHA-256, for a set that is too large to be listed here: it is
-        downloaded first, over HTTPS, and what it says is what is checked. Empty for a set that is listed here.
+        downloaded first, over HTTPS, and what it says is what is checked. Of a set that is unpacked from an archive,
+        the list that is made with it once the archive's checksum is right. Empty for a set that is listed here.
     folder : str
         Folder of the files below a mirror, the cache or the samples; empty where it is the name.
     equivalents : dict of str to str

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from medlib import resources
 from medlib.datasets import checking, registry
+from medlib.datasets.progress import FileBar
 from medlib.errors import DataError
 
 
@@ -204,28 +205,45 @@ def _prepare(dataset: registry.Dataset, folder: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Beside its place: what is whole and right is renamed into it, and nothing else ever lies there.
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
-        fault = _make(dataset, source_folder, Path(made))
-        if fault:
+        try:
+            paths = _make(dataset, source_folder, Path(made))
+        except (OSError, KeyError, ValueError, DataError) as error:
+            other = "; if it is, this version of Pillow decodes otherwise: take another" if dataset.decoded else ""
             raise DataError(
-                f"{name} could not be made from {source_folder} in {made}: {fault}. See whether that folder is whole "
-                f"by `medlib data verify {source}`; if it is, this version of Pillow decodes otherwise: take another."
-            )
-        for path in dataset.files:
+                f"{name} could not be made from {source_folder} in {made}: {error!r}. See whether that folder is whole "
+                f"by `medlib data verify {source}`{other}."
+            ) from error
+        for path in paths:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (Path(made) / path).replace(folder / path)
     return folder
 
 
-def _make(dataset: registry.Dataset, source: Path, folder: Path) -> str:
-    try:
-        importlib.import_module(dataset.prepare).prepare(source, get(dataset.source).files, folder)
-    except (OSError, KeyError, ValueError) as error:
-        return repr(error)
-    return next((f"{path}: {fault}" for path, fault in checking.faults(dataset, folder).items() if fault), "")
+def _make(dataset: registry.Dataset, source: Path, folder: Path) -> list[str]:
+    """Paths of the files that are made, in the order in which they are to appear."""
+    origin = get(dataset.source)
+    if dataset.listing:
+        # What the files must be is known from the source alone, so that it must be right, wherever it lies.
+        _refuse_faults(origin, source)
+    importlib.import_module(dataset.prepare).prepare(source, origin.files, folder)
+    if not dataset.listing:
+        _refuse_faults(dataset, folder)
+        return list(dataset.files)
+    # Without the list, the set counts as not being there: it comes last.
+    files = registry.read_listing(folder / dataset.listing)
+    _refuse_faults(dataclasses.replace(dataset, files=files), folder)
+    return [*files, dataset.listing]
+
+
+def _refuse_faults(dataset: registry.Dataset, folder: Path) -> None:
+    for path, fault in checking.faults(dataset, folder).items():
+        if fault:
+            raise DataError(f"{path}: {fault}")
 
 
 def _announce(dataset: registry.Dataset, pending: list[str], folder: Path) -> None:
-    size = f" ({_known_size(dataset, pending) / 1e6:.1f} MB)" if not dataset.listing else ""
+    known = _known_size(dataset, pending)
+    size = f" ({known / 1e6:.1f} MB)" if known else ""
     hosts = sorted({dataset.address(path).split("/")[2] for path in pending})
     print(f"{dataset.name}: {dataset.title} {dataset.version}, licence: {dataset.licence}", file=sys.stderr)
     print(f"downloading {len(pending)} files{size} from {', '.join(hosts)} to {folder}", file=sys.stderr)
@@ -252,6 +270,7 @@ def _fetch_files(dataset: registry.Dataset, pending: list[str], folder: Path) ->
         # Where sizes are not known, files are counted.
         task = progress.add_task(dataset.name, total=_known_size(dataset, pending) or len(pending))
         for path in pending:
+            downloader.progressbar = False if _known_size(dataset, [path]) else FileBar(progress, path)
             _fetch_file(remote, downloader, path, dataset.name)
             progress.advance(task, _known_size(dataset, [path]) or 1)
 

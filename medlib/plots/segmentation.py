@@ -162,7 +162,8 @@ def plot_surfaces(
         axes.set_title(name, fontsize=10)
     left.legend(handles=_patches(labels), fontsize=8, loc="upper left", frameon=False)
     scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, limit), "cividis")
-    figure.colorbar(scale, ax=[left, right], shrink=0.7, pad=0.08, extend="max", label="distance to the true surface (mm)")
+    described = dict(extend="max", label="distance to the true surface (mm)")
+    figure.colorbar(scale, ax=[left, right], shrink=0.7, pad=0.08, **described)
     figure.suptitle(title, fontsize=10)
     return figure
 

@@ -164,12 +164,13 @@ def test_name_with_a_percent_sign_is_asked_for_as_it_is(registered, cache, home,
     assert (cache / "p6-52%10 a.dat").read_bytes() == toy.FILES["1.dat"]
 
 
-@pytest.mark.parametrize("name", ["covid-ct", "luna16-patches"])
+@pytest.mark.parametrize("name", ["covid-ct", "luna16-patches", "lung-slices"])
 def test_entries_of_sets_that_are_made(name):
     dataset = datasets.get(name)
     source = datasets.get(dataset.source)
     assert dataset.licence == source.licence and dataset.home == source.home
-    assert dataset.home.split("/")[-1] in source.url
+    commit = source.version.split(" ")[1]
+    assert f"/{commit}" in source.url
     assert source.url.startswith("https://raw.githubusercontent.com/")
 
 
