@@ -6,6 +6,7 @@ import math
 import mmap
 import re
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ _MAX_HEADER = 2**20  # bytes of text before the values
 _DISAGREE = 0.1  # voxels, by which the two affines of a NIfTI file may differ
 _STRETCHED = 0.01  # of a distance of voxels, by which the affine and the list of distances may differ
 _NIFTI_UNITS = {1: 1000.0, 3: 0.001}  # mm of a metre and of a micrometre, by their codes
+_NIFTI_BYTES = {2: 1, 4: 2, 8: 4, 16: 4, 64: 8, 256: 1, 512: 2, 768: 4, 1024: 8, 1280: 8}  # by code of the type
 _NRRD_SPACES = re.compile(r"(right|left)-(anterior|posterior)-(superior|inferior)|[rl][ap][si]")
+_CHUNK = 2**20  # bytes that are inflated at a time
 _RESTORE = "restore it from where it came"
 
 
@@ -69,7 +72,10 @@ def read_volume(path: Path | str, *, unit: str = "", modality: str = "", max_byt
     ending = _ending(path)
     if not path.is_file():
         raise DataError(f"{path} is no file; check the path.")
-    affine, warnings = _nifti_affine(path, ending) if ending.startswith(".nii") else (None, _check_text(path, ending))
+    if ending.startswith(".nii"):
+        affine, warnings = _nifti_affine(path, ending)
+    else:
+        affine, warnings = None, _check_text(path, ending)
     reader = sitk.ImageFileReader()
     reader.SetImageIO({".nrrd": "NrrdImageIO", ".mha": "MetaImageIO"}.get(ending, "NiftiImageIO"))
     reader.SetFileName(str(path))
@@ -86,6 +92,8 @@ def read_volume(path: Path | str, *, unit: str = "", modality: str = "", max_byt
         raise DataError(
             f"{path} describes {' x '.join(map(str, size))} voxels, up to {n_bytes} bytes; raise max_bytes."
         )
+    if ending.startswith(".nii"):
+        _check_whole(path, ending)
     try:
         # A length of 0 leaves a dimension out.
         reader.SetExtractSize([*size[:3], *[0] * (len(size) - 3)])
@@ -191,6 +199,24 @@ def _nifti_header(path: Path, ending: str) -> tuple[bytes, str]:
     if not np.isfinite(intercept) if scaled else np.isfinite(intercept) and intercept != 0:
         raise DataError(f"{path} has a slope of {slope:g} and an intercept of {intercept:g}; {_RESTORE}.")
     return header, order
+
+
+def _check_whole(path: Path, ending: str) -> None:
+    """Refuse a file that ends too early: SimpleITK reads the values that are missing as 0, without a word."""
+    header, order = _nifti_header(path, ending)
+    n_dimensions, *size = struct.unpack_from(f"{order}8h", header, 40)
+    # Of the type and the number of bits, which may contradict each other, SimpleITK goes by the type.
+    kind, start = struct.unpack_from(f"{order}h", header, 70)[0], struct.unpack_from(f"{order}f", header, 108)[0]
+    missing = int(start) + math.prod(size[:n_dimensions]) * _NIFTI_BYTES.get(kind, 0)
+    try:
+        with (gzip.open if ending.endswith(".gz") else open)(path, "rb") as file:
+            while missing > 0 and (chunk := file.read(min(missing, _CHUNK))):
+                missing -= len(chunk)
+            file.read(1)  # at its end a compressed file has its checksum compared
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is cut off or damaged ({error}); {_RESTORE}.") from error
+    if missing > 0:
+        raise DataError(f"{path} ends {missing} bytes too early; {_RESTORE}.")
 
 
 def _quaternion_affine(header: bytes, order: str) -> np.ndarray:

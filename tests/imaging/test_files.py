@@ -199,6 +199,40 @@ def test_what_is_no_volume_is_refused(tmp_path):
         files.write_volume(Volume(np.ones((2, 2, 2)), np.eye(4)), tmp_path / "none" / "a.nii")
 
 
+@pytest.mark.parametrize("ending", files.ENDINGS)
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.995])
+def test_a_file_that_was_cut_off_is_refused(tmp_path, ending, share):
+    values = np.random.default_rng(0).integers(1, 200, (20, 24, 16)).astype(np.uint8)
+    files.write_volume(Volume(values, np.eye(4)), tmp_path / f"whole{ending}")
+    content = (tmp_path / f"whole{ending}").read_bytes()
+    path = tmp_path / f"cut{ending}"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DataError, match="restore it"):
+        files.read_volume(path)
+
+
+def test_a_compressed_file_that_is_whole_but_holds_too_little_is_refused(tmp_path):
+    files.write_volume(Volume(np.ones((4, 5, 6), np.int16), np.eye(4)), tmp_path / "whole.nii")
+    content = (tmp_path / "whole.nii").read_bytes()
+    (tmp_path / "short.nii.gz").write_bytes(gzip.compress(content[:-7]))
+    with pytest.raises(DataError, match="ends 7 bytes too early"):
+        files.read_volume(tmp_path / "short.nii.gz")
+    # The number of bits says less than the type; the type is what counts.
+    content = content[:72] + (8).to_bytes(2, "little") + content[74:]
+    (tmp_path / "lies.nii").write_bytes(content[:-100])
+    with pytest.raises(DataError, match="ends 100 bytes too early"):
+        files.read_volume(tmp_path / "lies.nii")
+
+
+def test_a_damaged_checksum_is_refused(tmp_path):
+    files.write_volume(Volume(np.ones((4, 5, 6), np.int16), np.eye(4)), tmp_path / "whole.nii.gz")
+    content = bytearray((tmp_path / "whole.nii.gz").read_bytes())
+    content[-6] ^= 1
+    (tmp_path / "odd.nii.gz").write_bytes(content)
+    with pytest.raises(DataError, match="restore it"):
+        files.read_volume(tmp_path / "odd.nii.gz")
+
+
 def test_other_files_are_never_read(tmp_path):
     (tmp_path / "secret.raw").write_bytes(bytes(8))
     header = "ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = secret.raw\n"
