@@ -91,9 +91,16 @@ def burn_in(image: NDArray, text: str, row: int, column: int, value: float) -> N
 
 
 def write_ct_slice(
-    path: Path, stored: NDArray[np.int16], geometry: Geometry, index: int, number: int, padding: int
+    path: Path,
+    stored: NDArray[np.int16],
+    geometry: Geometry,
+    index: int,
+    number: int,
+    padding: int,
+    *,
+    compressed: bool,
 ) -> None:
-    """Write one CT slice, signed, uncompressed.
+    """Write one CT slice, signed.
 
     Parameters
     ----------
@@ -107,6 +114,8 @@ def write_ct_slice(
         The InstanceNumber.
     padding : int
         Stored value where nothing was measured.
+    compressed : bool
+        Whether the pixels are written as JPEG-LS, without loss.
     """
     dataset = _image("CT Image Storage", f"slice {index}", "CT", stored, bits=16)
     _set(dataset, SeriesInstanceUID=uid("ct series"), FrameOfReferenceUID=uid("frame"), PatientPosition="HFS")
@@ -116,11 +125,11 @@ def write_ct_slice(
     _set(dataset, PixelSpacing=geometry.spacing(), SliceThickness=geometry.thickness, PositionReferenceIndicator="")
     _set(dataset, RescaleIntercept="-1024", RescaleSlope="1", RescaleType="HU", PixelPaddingValue=padding)
     _set(dataset, WindowCenter="40", WindowWidth="400")
-    _save(dataset, path)
+    _save(dataset, path, compressed=compressed)
 
 
 def write_radiograph(path: Path, stored: NDArray[np.uint16], spacing: float) -> None:
-    """Write a radiograph, MONOCHROME1, 12 bits.
+    """Write a radiograph, MONOCHROME1, 12 bits, as JPEG-LS without loss.
 
     Parameters
     ----------
@@ -135,7 +144,7 @@ def write_radiograph(path: Path, stored: NDArray[np.uint16], spacing: float) -> 
     _set(dataset, PhotometricInterpretation="MONOCHROME1", ViewPosition="PA", PatientOrientation=["L", "F"])
     _set(dataset, ImagerPixelSpacing=[spacing, spacing], ImageType=["ORIGINAL", "PRIMARY"], BurnedInAnnotation="YES")
     _set(dataset, SeriesDescription="Chest PA")
-    _save(dataset, path)
+    _save(dataset, path, compressed=True)
 
 
 def write_segmentation(
@@ -252,9 +261,9 @@ def _image(kind: str, name: str, modality: str, stored: NDArray, bits: int):
     return dataset
 
 
-def _save(dataset, path: Path) -> None:
+def _save(dataset, path: Path, *, compressed: bool = False) -> None:
     from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
@@ -262,4 +271,6 @@ def _save(dataset, path: Path) -> None:
     # pydicom would write its own version here.
     meta.ImplementationClassUID, meta.ImplementationVersionName = uid("implementation"), "MEDLIB 1"
     dataset.file_meta = meta
+    if compressed:
+        dataset.compress(JPEGLSLossless, generate_instance_uid=False)
     dataset.save_as(path, enforce_file_format=True)
