@@ -30,8 +30,8 @@ class Judged:
     false : ndarray of float64, shape (n_false,)
         Scores of the marks that are on no finding.
     verdict : ndarray of int64, shape (n_marks,)
-        Of each mark the number of the finding that it counts for, ``FALSE``, or ``UNCOUNTED``: it is on something to be
-        ignored, or another mark on the same finding scores higher.
+        Of each mark the number of the finding that it counts for (the last, where it counts for two), ``FALSE``, or
+        ``UNCOUNTED``: it is on something to be ignored, or another mark on the same finding scores higher.
     """
 
     found: NDArray[np.float64]

@@ -38,7 +38,7 @@ def score_masks(
         percentiles of the distances from one surface to the other, in mm: NaN where a mask is empty.
         ``surface_dice``, the share of both surfaces that lies within the tolerance of the other: 0 where one mask is
         empty, NaN where both are. A surface is the voxels of a mask that touch the background by a face, or the
-        border of the image.
+        border of the image: in a thin slab, that can be most of what is called surface.
 
     Raises
     ------

@@ -109,7 +109,7 @@ def simulate_scan(seed: int, *, n_slices: int = 40) -> Scan:
         _draw_nodule(canvas, solid, glass, nodule, rng)
     density = rng.uniform(-650, -450)
     hu += inside * glass * (density - hu)
-    hu += np.maximum(solid * inside, 1 - inside) * (np.maximum(hu, _TISSUE) - hu)
+    hu += (1 - inside * (1 - solid)) * (np.maximum(hu, _TISSUE) - hu)
     hu += lumen * inside * (_AIR - hu)
     hu += _outside(canvas) * (_AIR - hu)
     padded = np.pad(hu, ((1, 1), (0, 0), (0, 0)), mode="edge")

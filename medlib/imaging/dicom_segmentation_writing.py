@@ -67,9 +67,9 @@ def write_segmentation(
 
     Notes
     -----
-    The segmentation refers to each slice that has a segment, lies in the frame of reference of the series, and has
-    the patient and the study of its source and nothing beyond; its own identifiers are new each time. Where the slices
-    have lost their identifier in the data set, that of the file's preamble is taken. DICOM PS3.3, A.51 and C.8.20;
+    The segmentation refers to each slice that has a segment, lies in the frame of reference of the series, and has the
+    patient and the study of its source and nothing beyond; its own identifiers are new each time. Where the slices have
+    lost their identifier in the data set, that of the file meta information is taken. DICOM PS3.3, A.51 and C.8.20;
     segments are coded by PS3.16, CID 7150 and 7151.
 
     Examples

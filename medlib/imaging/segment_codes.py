@@ -58,6 +58,8 @@ CODES = {
 _PLURALS = {"kidneys": "kidney", "lungs": "lung", "vertebrae": "vertebra", "nodules": "nodule"}
 _ABNORMAL = {"27925004"}
 _SIDES = {"right": Code("24028007", "Right"), "left": Code("7771000", "Left")}
+_BOTH = Code("51440002", "Bilateral")
+_PAIRS = {"kidneys", "lungs"}
 
 
 def find(name: str, own: Mapping[str, Code] | None = None) -> tuple[Code, Code | None]:
@@ -75,6 +77,7 @@ def find(name: str, own: Mapping[str, Code] | None = None) -> tuple[Code, Code |
     -------
     structure : Code
     side : Code or None
+        Also that of both sides, for kidneys and lungs.
 
     Raises
     ------
@@ -91,13 +94,14 @@ def find(name: str, own: Mapping[str, Code] | None = None) -> tuple[Code, Code |
     words = name.lower().replace("_", " ").split()
     sides = [word for word in words if word in _SIDES]
     plain = " ".join(word for word in words if word not in _SIDES)
+    both = _BOTH if plain in _PAIRS else None
     plain = _PLURALS.get(plain, plain)
     if plain not in CODES or len(sides) > 1:
         raise UsageError(
             f"There is no code for the segment {name!r}; give one in codes, such as {{{name!r}: "
             f"Code('10200004', 'Liver')}}, or call it one of {', '.join(CODES)}."
         )
-    return CODES[plain], _SIDES[sides[0]] if sides else None
+    return CODES[plain], _SIDES[sides[0]] if sides else both
 
 
 def category(structure: Code) -> Code:

@@ -82,7 +82,8 @@ def plot_froc(
         reach = np.array([_interval(scans, rate, replicates, seed) for rate in rates])
         # Points of several methods stand beside each other.
         place = np.array(rates) * 1.06 ** (number - (len(methods) - 1) / 2)
-        errors = np.abs(reach.T - found)
+        # A percentile interval need not hold the point.
+        errors = np.maximum([found - reach[:, 0], reach[:, 1] - found], 0)
         axes.errorbar(place, found, yerr=errors, fmt="o", markersize=4, color=colour, capsize=2, linewidth=1)
     axes.set(xscale="log", ylim=(0, 1.02), xlabel="false positives a scan", ylabel="sensitivity")
     axes.set_xticks(rates, [f"1/{round(1 / rate)}" if rate < 1 else f"{rate:g}" for rate in rates])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from medlib.errors import UsageError
 
-#: Of Okabe and Ito (2008), in the order in which labels take them.
+#: Of Okabe and Ito (2008); a label takes that of its number, so that a structure looks alike in all figures.
 COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#56B4E9", "#D55E00")
 ERRORS = {"missed": "#56B4E9", "false": "#D55E00", "wrong label": "#F0E442"}
 _COLUMNS = ("image", "truth", "prediction", "error")
@@ -153,8 +153,8 @@ def plot_surfaces(
     distances = [_distance_to(true, spacing, surface) for (_, true, _), surface in zip(parts, surfaces, strict=True)]
     reached = [values[np.isfinite(values)] for values in distances]
     limit = farthest or max(float(np.percentile(np.concatenate(reached), 99)) if sum(map(len, reached)) else 1.0, 0.5)
-    for (_, true, _), colour in zip(parts, COLOURS, strict=False):
-        _draw_surface(left, _surface(true, spacing), colour)
+    for (_, true, _), number in zip(parts, labels.values(), strict=True):
+        _draw_surface(left, _surface(true, spacing), _colour(number))
     for surface, values in zip(surfaces, distances, strict=True):
         _draw_surface(right, surface, matplotlib.colormaps["cividis"](np.clip(values / limit, 0, 1)))
     for axes, name in ((left, "truth"), (right, "prediction")):
@@ -163,7 +163,7 @@ def plot_surfaces(
     left.legend(handles=_patches(labels), fontsize=8, loc="upper left", frameon=False)
     scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, limit), "cividis")
     described = dict(extend="max", label="distance to the true surface (mm)")
-    figure.colorbar(scale, ax=[left, right], shrink=0.7, pad=0.08, **described)
+    figure.colorbar(scale, ax=[left, right], shrink=0.7, pad=0.12, **described)
     figure.suptitle(title, fontsize=10)
     return figure
 
@@ -243,8 +243,8 @@ def _draw_panel(axes, case: Case, column: str, labels: Mapping[str, int], window
         axes.imshow(shown, cmap=colours, vmin=1, vmax=3, extent=extent, interpolation="nearest", alpha=0.8)
     elif column != "image":
         mask = case.truth if column == "truth" else case.prediction
-        for number, colour in zip(labels.values(), COLOURS, strict=False):
-            _outline(axes, mask == number, case.spacing, colour)
+        for number in labels.values():
+            _outline(axes, mask == number, case.spacing, _colour(number))
 
 
 def _outline(axes, mask: NDArray, spacing: tuple[float, float], colour: str) -> None:
@@ -255,16 +255,18 @@ def _outline(axes, mask: NDArray, spacing: tuple[float, float], colour: str) -> 
 
 
 def _legend(labels: Mapping[str, int], columns: Sequence[str]) -> list:
-    outlines = [
-        Line2D([], [], color=colour, label=name) for name, colour in zip(labels, COLOURS, strict=False)
-    ] if {"truth", "prediction"} & set(columns) else []  # fmt: skip
+    outlines = [Line2D([], [], color=_colour(number), label=name) for name, number in labels.items()]
     shown = {name: colour for name, colour in ERRORS.items() if len(labels) > 1 or name != "wrong label"}
-    errors = [Patch(color=colour, label=name) for name, colour in shown.items()] if "error" in columns else []
-    return outlines + errors
+    errors = [Patch(color=colour, label=f"error: {name}") for name, colour in shown.items()]
+    return outlines * bool({"truth", "prediction"} & set(columns)) + errors * ("error" in columns)
+
+
+def _colour(number: int) -> str:
+    return COLOURS[(number - 1) % len(COLOURS)]
 
 
 def _patches(labels: Mapping[str, int]) -> list[Patch]:
-    return [Patch(color=colour, label=name) for name, colour in zip(labels, COLOURS, strict=False)]
+    return [Patch(color=_colour(number), label=name) for name, number in labels.items()]
 
 
 def _surface(mask: NDArray, spacing: Sequence[float]):

@@ -16,7 +16,11 @@ def scans():
 
 def voxel(scan, nodule):
     """Index (z, y, x) of the centre of a nodule."""
-    x, y, z = np.linalg.solve(scan.affine, [*nodule.centre, 1])[:3]
+    return to_voxel(scan, nodule.centre)
+
+
+def to_voxel(scan, place):
+    x, y, z = np.linalg.solve(scan.affine, [*place, 1])[:3]
     return np.array([z, y, x])
 
 
@@ -59,6 +63,25 @@ def test_diameter_is_that_of_the_voxels():
     volume = (solid > 0.5 * solid.max()).sum() * np.prod(canvas.spacing)
     assert 2 * (3 * volume / (4 * np.pi)) ** (1 / 3) == pytest.approx(16, rel=0.1)
     assert np.allclose(ndimage.center_of_mass(solid), (np.array(canvas.shape) - 1) / 2, atol=1)
+
+
+def test_nodules_on_the_wall_are_joined_to_it():
+    """From the centre of a nodule on the wall outwards into the chest wall there is no air."""
+    checked = 0
+    for seed in range(10, 20):
+        scan = simulator.simulate_scan(seed, n_slices=16)
+        for nodule in scan.nodules:
+            if nodule.kind != "juxtapleural" or nodule.diameter < 8:
+                continue
+            z, y, x = voxel(scan, nodule)
+            axis = to_voxel(scan, [np.sign(nodule.centre[0]) * simulator._LUNG_X, 0, nodule.centre[2]])
+            outward = np.array([y, x]) - axis[1:]
+            outward *= (0.18 * nodule.diameter + 4) / np.linalg.norm(outward) / spacing(scan)[1]
+            steps = np.linspace(0, 1, 20)
+            line = [np.full(20, z), y + steps * outward[0], x + steps * outward[1]]
+            assert ndimage.map_coordinates(scan.hounsfield.astype(float), line, order=1).min() > -100, nodule
+            checked += 1
+    assert checked >= 3
 
 
 def test_hounsfield_units_of_tissues(scans):

@@ -17,7 +17,7 @@ from medlib import resources
 from medlib.errors import DataError, UsageError
 from medlib.imaging import dicom, volumes
 from medlib.imaging.dicom_segmentation_writing import write_segmentation
-from medlib.imaging.segment_codes import ANATOMY, CODES, Code
+from medlib.imaging.segment_codes import ABNORMALITY, ANATOMY, CODES, Code, find
 
 SERIES = resources.root() / "data" / "samples" / "ct-sample" / "series"
 MADE = {"algorithm": "thresholds", "version": "1.2"}
@@ -126,8 +126,13 @@ def test_codes_are_those_of_the_dictionary_of_pydicom():
         known = getattr(codes.SCT, words)
         assert (known.value, known.meaning, known.scheme_designator) == code
     assert len({code.value for code in CODES.values()}) == len(CODES)
-    category = codes.cid7150.AnatomicalStructure
-    assert (ANATOMY.value, ANATOMY.meaning) == (category.value, category.meaning)
+    categories = codes.cid7150
+    known = (categories.AnatomicalStructure, categories.MorphologicallyAbnormalStructure)
+    assert [(code.value, code.meaning) for code in (ANATOMY, ABNORMALITY)] == [(c.value, c.meaning) for c in known]
+    sides = [find(f"{words}lung{end}")[1] for words, end in (("right ", ""), ("left ", ""), ("", "s"))]
+    known = (codes.cid244.Right, codes.cid244.Left, codes.cid244.Bilateral)
+    assert [(side.value, side.meaning) for side in sides] == [(c.value, c.meaning) for c in known]
+    assert find("lung")[1] is None
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -185,7 +190,7 @@ def test_sides_and_plurals_are_understood_and_own_codes_taken(tmp_path):
         [kind] = segment.SegmentedPropertyTypeCodeSequence
         side = kind.get("SegmentedPropertyTypeModifierCodeSequence")
         coded.append((segment.SegmentLabel, kind.CodeMeaning, side and side[0].CodeMeaning))
-    expected = [("Kidney", "Left"), ("Kidney", "Right"), ("Lung", None), ("Lesion", None)]
+    expected = [("Kidney", "Left"), ("Kidney", "Right"), ("Lung", "Bilateral"), ("Lesion", None)]
     assert coded == [(name, *rest) for name, rest in zip(names, expected, strict=True)]
 
 

@@ -11,7 +11,7 @@ from medlib.imaging.files import write_volume
 from medlib.imaging.volumes import Volume
 
 TINY = {
-    "dataset": "msd-spleen", "organs": ["spleen"], "spacing": [10.0, 8.0, 8.0], "n_test": 2, "n_validation": 1,
+    "dataset": "msd-spleen", "organs": ["spleen"], "spacing": [10.0, 8.0, 8.0], "n_held_out": [1, 2],
     "patch": [8, 24, 24], "widths": [4, 8], "n_networks": 1, "epochs": 1, "steps": 2, "atlas_iterations": 1,
 }  # fmt: skip
 

@@ -29,7 +29,11 @@ def test_error_panel_tells_missed_false_and_wrong():
     expected = np.zeros(truth.shape, int)
     expected[2, 2:6], expected[6, 2:6], expected[7:9, 2:6] = 1, 2, 3
     np.testing.assert_array_equal(errors_of(figure), expected)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two", *ERRORS]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "one",
+        "two",
+        *(f"error: {name}" for name in ERRORS),
+    ]
 
 
 def test_outlines_run_along_the_faces_of_the_pixels():
@@ -44,11 +48,21 @@ def test_outlines_run_along_the_faces_of_the_pixels():
     np.testing.assert_allclose(outline.get_edgecolor()[0], to_rgba(COLOURS[0]))
 
 
+def test_a_label_has_the_colour_of_its_number_in_every_figure():
+    """Also where labels before it are left out, and beyond the last colour."""
+    mask = square(slice(2, 6), slice(3, 5), len(COLOURS) + 2)
+    figure = plot_cases([("a", mask, mask, mask)], labels={"far": len(COLOURS) + 2})
+    np.testing.assert_allclose(figure.axes[1].collections[0].get_edgecolor()[0], to_rgba(COLOURS[1]))
+    figure = plot_surfaces(3 * ball((10, 10, 10)), 3 * ball((10, 10, 10)), (1, 1, 1), labels={"third": 3})
+    patch = figure.axes[0].get_legend().get_patches()[0]
+    np.testing.assert_allclose(patch.get_facecolor(), to_rgba(COLOURS[2]))
+
+
 def test_columns_are_those_asked_for():
     mask = square(slice(2, 6), slice(2, 6))
     figure = plot_cases([("a", mask, mask, mask)] * 2, labels={"one": 1}, columns=("truth", "error"))
     assert len(figure.axes) == 4
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "missed", "false"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "error: missed", "error: false"]
 
 
 def test_window_is_centre_and_width():
