@@ -8,7 +8,7 @@ from scipy import ndimage
 from medlib import datasets, froc
 from medlib.datasets import image_sets
 
-SHORT = {"dataset": "luna16-patches", "block": 2000, "n_slices": 16, "n_scans": [2, 2, 2], "epochs": 3, "patience": 3}
+SHORT = {"dataset": "luna16-patches", "block": 2000, "n_slices": 16, "n_scans": [2, 2, 12], "epochs": 3, "patience": 3}
 
 
 @pytest.mark.real
