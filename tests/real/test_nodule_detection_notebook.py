@@ -15,7 +15,7 @@ SHORT = {"dataset": "luna16-patches", "block": 2000, "n_slices": 16, "n_scans": 
 def test_a_short_run_on_real_patches_learns(run_on_real_data):
     metrics = run_on_real_data("lung_ct/nodule_detection", SHORT, needs=["luna16-patches"])
     # Asserted on validation: the test patches are not for development.
-    # Three epochs reach 0.84, the roundness of blobs about 0.76.
+    # Above what the response to blobs reaches on the test patches, 0.76; three epochs reached 0.84.
     assert metrics["validation_auroc_patches_on_patches"].value > 0.78
     assert metrics["candidate_sensitivity"].value > 0.7
     assert metrics["lung_dice"].value > 0.95
