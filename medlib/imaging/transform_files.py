@@ -1,17 +1,19 @@
 """Transforms in files as ITK has them, which SimpleITK, ANTs, elastix and 3D Slicer read."""
 
-import os
 from pathlib import Path
+
+import numpy as np
 
 from medlib.errors import DataError, UsageError
 from medlib.imaging import transforms
-from medlib.imaging.transforms import Transform
+from medlib.imaging.transforms import DisplacementField, Transform
 
-#: HDF5, which is small, and text, which one can read.
-ENDINGS = (".h5", ".tfm")
+#: Text. ITK's other format, HDF5, is not read: its reader may never come back from a file that is damaged.
+ENDING = ".tfm"
 _MAX_BYTES = 2**30
 _LAST_LINES = 2**11  # bytes, more than the grid of a field takes
-_BEGINNINGS = {".h5": b"\x89HDF\r\n\x1a\n", ".tfm": b"#Insight Transform File"}
+_BEGINNING = b"#Insight Transform File"
+_DECIMALS = 4  # of displacements in mm; all digits would take three times the room
 
 
 def write_transform(transform: Transform, path: Path | str) -> None:
@@ -20,9 +22,9 @@ def write_transform(transform: Transform, path: Path | str) -> None:
     Parameters
     ----------
     transform : Transform
-        The names of its spaces are not written; ITK has no place for them.
+        Displacements are rounded to 0.0001 mm. The names of the spaces are not written; ITK has no place for them.
     path : Path or str
-        Ending in ``.h5`` or ``.tfm``. A file that is there is replaced when the new one is complete.
+        Ending in ``.tfm``. A file that is there is replaced when the new one is complete.
 
     Raises
     ------
@@ -40,12 +42,16 @@ def write_transform(transform: Transform, path: Path | str) -> None:
     import SimpleITK as sitk
 
     path = Path(path)
-    ending = _ending(path)
+    _check_ending(path)
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent} is no folder; make it first.")
-    partial = path.with_name(f".{path.name}.partial{ending}")
+    parts = tuple(
+        DisplacementField(np.round(part.array, _DECIMALS), part.affine) if isinstance(part, DisplacementField) else part
+        for part in transform.parts
+    )
+    partial = path.with_name(f".{path.name}.partial{ENDING}")
     try:
-        sitk.WriteTransform(transforms.to_sitk_transform(transform), str(partial))
+        sitk.WriteTransform(transforms.to_sitk_transform(Transform(parts)), str(partial))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -57,8 +63,7 @@ def read_transform(path: Path | str, *, fixed: str = "fixed", moving: str = "mov
     Parameters
     ----------
     path : Path or str
-        Ending in ``.h5`` or ``.tfm``, of at most 1 GiB. ITK decides how much memory an HDF5 file asks for: read those
-        of strangers as ``.tfm``.
+        Ending in ``.tfm``, of at most 1 GiB.
     fixed, moving : str
         Names of its spaces. ITK's direction is ours: it maps points of the fixed to the moving space.
 
@@ -73,34 +78,44 @@ def read_transform(path: Path | str, *, fixed: str = "fixed", moving: str = "mov
         fields and composites of these.
     UsageError
         If the path has another ending.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "to_atlas.tfm"
+    >>> write_transform(Transform(), path)
+    >>> read_transform(path, fixed="patient", moving="atlas").fixed
+    'patient'
     """
     import SimpleITK as sitk
 
     path = Path(path)
-    ending = _ending(path)
+    _check_ending(path)
     if not path.is_file():
         raise DataError(f"{path} is no file; check the path.")
-    if path.stat().st_size > _MAX_BYTES:
-        raise DataError(f"{path} has {path.stat().st_size} bytes; at most {_MAX_BYTES} are read.")
+    size = path.stat().st_size
+    if size > _MAX_BYTES:
+        raise DataError(f"{path} has {size} bytes; at most {_MAX_BYTES} are read.")
     with path.open("rb") as file:
-        beginning = file.read(len(_BEGINNINGS[ending]))
-        file.seek(-min(path.stat().st_size, _LAST_LINES), os.SEEK_END)
+        beginning = file.read(len(_BEGINNING))
+        file.seek(max(size - _LAST_LINES, 0))
         last = file.read()
+    if beginning != _BEGINNING:
+        raise DataError(f"{path} is no ITK transform; restore it from where it came.")
     # ITK reads a text that was cut short as far as it goes, and says nothing.
-    cut = ending == ".tfm" and not (last.endswith(b"\n") and b"\nFixedParameters:" in last)
-    if beginning != _BEGINNINGS[ending]:
-        raise DataError(f"{path} is no ITK transform of the kind {ending}; restore it from where it came.")
-    if cut:
+    if not (last.endswith(b"\n") and b"\nFixedParameters:" in last):
         raise DataError(f"{path} was cut short; restore it from where it came.")
     try:
-        return transforms.from_sitk_transform(sitk.ReadTransform(str(path)), fixed=fixed, moving=moving)
-    except UsageError as error:
-        raise DataError(f"{path}: {error}") from None
-    except RuntimeError:
+        transform = sitk.ReadTransform(str(path))
+    except (RuntimeError, UnicodeDecodeError):
         raise DataError(f"{path} is damaged: ITK cannot read it; restore it from where it came.") from None
+    try:
+        return transforms.from_sitk_transform(transform, fixed=fixed, moving=moving)
+    except (UsageError, DataError) as error:
+        raise DataError(f"{path}: {error}") from None
 
 
-def _ending(path: Path) -> str:
-    if path.suffix not in ENDINGS:
-        raise UsageError(f"{path.name} ends in {path.suffix!r}; give a name that ends in one of {ENDINGS}.")
-    return path.suffix
+def _check_ending(path: Path) -> None:
+    if path.suffix != ENDING:
+        remedy = f"SimpleITK.WriteTransform(SimpleITK.ReadTransform(old), 'new{ENDING}') converts others"
+        raise UsageError(f"{path.name} ends in {path.suffix!r}; give a name that ends in {ENDING!r}. {remedy}.")

@@ -82,6 +82,15 @@ def test_smooth_truth_by_all():
         assert deformation.regularity(by_method[name], fixed)["folded_share"] == 0
 
 
+def test_a_finer_grid_goes_on_from_the_coarser():
+    truth, fixed, points = pair("smooth")
+    coarse, both = (
+        instance_optimisation.optimise_velocity(fixed, body(), levels=levels, mask=around(fixed))
+        for levels in ([Level(6.0, 40)], [Level(6.0, 40), Level(3.5, 1)])
+    )
+    assert mean_error(both, truth, points) < 1.1 * mean_error(coarse, truth, points)
+
+
 def test_deformation_after_a_linear_start():
     truth = bent_and_turned()
     fixed, points = seen_through(truth)
