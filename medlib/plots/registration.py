@@ -90,6 +90,7 @@ def plot_deformation(
     spacing: tuple[float, float],
     title: str = "",
     distance: float | None = None,
+    unit: str = "mm",
 ) -> matplotlib.figure.Figure:
     """Draw where the lines of a regular grid and the points between them are taken, on the fixed image.
 
@@ -104,6 +105,8 @@ def plot_deformation(
     title : str
     distance : float, optional
         Between the lines in mm. Default: a 24th of the longer side.
+    unit : str
+        What the scale says, where pixels have no size in mm.
 
     Returns
     -------
@@ -138,7 +141,7 @@ def plot_deformation(
     length = np.hypot(*displacement)
     shown = _image(panels[0, 1], length, spacing, cmap="cividis", vmin=0)
     panels[0, 1].set_title("how far", fontsize=9)
-    figure.colorbar(shown, ax=panels[0, 1], shrink=0.8, label="displacement (mm)")
+    figure.colorbar(shown, ax=panels[0, 1], shrink=0.8, label=f"displacement ({unit})")
     figure.suptitle(title, fontsize=10)
     return figure
 
@@ -183,7 +186,7 @@ def plot_jacobian(
         shown = _image(axes, np.ma.masked_array(np.maximum(determinant, _LEAST), folded), spacing, **how)
         axes.set_title(f"{name}, {folded.mean():.2%} folded" if folded.any() else name, fontsize=9)
     ticks = [1 / limit, limit**-0.5, 1, limit**0.5, limit]
-    described = dict(label="volume in the moving image for that here", ticks=ticks, extend="both")
+    described = dict(label="size in the moving image for that here", ticks=ticks, extend="both")
     bar = figure.colorbar(shown, ax=panels[0].tolist(), shrink=0.8, **described)
     bar.ax.set_yticklabels([f"{tick:.2g}" for tick in ticks])
     bar.ax.minorticks_off()

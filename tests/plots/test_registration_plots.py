@@ -28,7 +28,8 @@ def test_images_that_mean_different_things_have_no_difference():
 def test_lines_are_drawn_where_they_are_taken():
     displacement = np.zeros((2, 12, 16))
     displacement[1] = 3
-    figure = registration.plot_deformation(IMAGE, displacement, spacing=(2, 1), distance=4)
+    figure = registration.plot_deformation(IMAGE, displacement, spacing=(2, 1), distance=4, unit="pixels")
+    assert figure.axes[2].get_ylabel() == "displacement (pixels)"
     lines = figure.axes[0].lines
     assert len(lines) == 6 + 4
     np.testing.assert_allclose(lines[0].get_xdata(), np.arange(16) + 3.5)
