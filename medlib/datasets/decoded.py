@@ -1,5 +1,6 @@
 """What the files of a data set hold once decompressed, by which two forms of it are compared."""
 
+import gzip
 import hashlib
 import io
 import math
@@ -25,7 +26,8 @@ def digest(dataset: registry.Dataset, folder: Path) -> str:
     Parameters
     ----------
     dataset : Dataset
-        Whose ``files`` are taken: arrays of npz files, pixels of PNG files, and of any other file the bytes.
+        Whose ``files`` are taken: arrays of npz files, pixels of PNG files, what gzip files (``.nii.gz``) hold, and of
+        any other file the bytes.
     folder : Path
         In which they are.
 
@@ -60,10 +62,20 @@ def _decode(path: Path, classes: tuple[str, ...]) -> Iterator[tuple[str, np.ndar
         elif path.suffix == ".png":
             with Image.open(path) as image:
                 yield image.mode, np.asarray(image)
+        elif path.suffix == ".gz":
+            yield "inflated", np.frombuffer(_inflate(path), np.uint8)
         else:
             yield "bytes", np.frombuffer(path.read_bytes(), np.uint8)
     except (OSError, ValueError, SyntaxError, EOFError, *_ZIP_ERRORS, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: cannot be decoded ({error}); fetch it again") from error
+
+
+def _inflate(path: Path) -> bytes:
+    with gzip.open(path) as stream:
+        content = stream.read(_MAXIMUM_BYTES + 1)
+    if len(content) > _MAXIMUM_BYTES:
+        raise ValueError(f"more than {_MAXIMUM_BYTES} bytes")
+    return content
 
 
 def _decode_npz(path: Path, classes: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:

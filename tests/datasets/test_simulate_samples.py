@@ -101,6 +101,7 @@ def test_samples_are_small():
     assert max(registry.get(name).size for name in IMAGES) <= 500_000
     assert registry.get("ct-sample").size <= 600_000
     assert registry.get("abdomen-ct-sample").size <= 110_000
+    assert registry.get("registration-brain-sample").size <= 95_000
 
 
 @pytest.mark.parametrize("name", ECG)
