@@ -1,4 +1,4 @@
-"""The simulated abdomen: the anatomy that it promises, the trap that it repeats, another patient than ct-sample's."""
+"""The simulated abdomen: the anatomy that it promises, the traps that it repeats, and the MR of the same patient."""
 
 import csv
 import gzip
@@ -36,7 +36,8 @@ def test_shipped_sample_is_what_the_simulator_makes(tmp_path):
         one, other = (np.asarray(nibabel.load(path).dataobj).astype(int) for path in (made, shipped))
         off = np.abs(one - other)
         assert off.max() <= (0 if "seg" in made.name else 1) and np.mean(off > 0) < 1e-3, made.name
-    assert (tmp_path / "labels_ct.csv").read_bytes() == (SAMPLE / "labels_ct.csv").read_bytes()
+    for name in ("labels_ct.csv", "labels_mr.csv"):
+        assert (tmp_path / name).read_bytes() == (SAMPLE / name).read_bytes()
 
 
 def test_grid_is_that_of_the_labels(scan, labels):
@@ -92,3 +93,62 @@ def test_it_is_another_patient_than_that_of_ct_sample(scan, labels):
         assert 2 * (mine & other).sum() / (mine.sum() + other.sum()) < 0.85, shift
     aorta = simulate_abdomen.STRUCTURES["aorta"].hounsfield
     assert aorta < 60 < thorax_phantom.STRUCTURES["aorta"].hounsfield
+
+
+@pytest.fixture(scope="module")
+def mr():
+    return files.read_volume(SAMPLE / "mr_abdomen.nii.gz", modality="MR")
+
+
+@pytest.fixture(scope="module")
+def mr_labels():
+    return files.read_volume(SAMPLE / "mr_abdomen_seg.nii.gz")
+
+
+def centres(volume):
+    """Of the voxels, in mm RAS."""
+    z, y, x = np.indices(volume.array.shape)
+    return np.stack([x, y, z], -1) @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+
+
+def test_mr_lies_on_a_grid_of_its_own(mr, mr_labels, scan):
+    assert mr.array.shape == mr_labels.array.shape == simulate_abdomen.MR_SHAPE and mr.orientation == "LPS"
+    assert np.allclose(mr.affine, mr_labels.affine) and mr.spacing == simulate_abdomen.MR_SPACING != scan.spacing
+    # By the headers alone the two do not even meet.
+    assert centres(mr)[..., 2].min() - centres(scan)[..., 2].max() < 10 < centres(mr)[..., 2].mean()
+
+
+def test_mr_shows_what_the_known_map_says(mr_labels, labels):
+    """Labels of the CT, pulled through the map, are those of the MR, but for voxels at borders."""
+    places = (simulate_abdomen.mr_to_ct(centres(mr_labels)) - labels.affine[:3, 3]) / simulate_abdomen.SPACING
+    nearest = [np.rint(places[..., axis]).astype(int) for axis in (2, 1, 0)]
+    inside = np.all([(n >= 0) & (n < size) for n, size in zip(nearest, labels.array.shape, strict=True)], axis=0)
+    pulled = labels.array[tuple(np.clip(n, 0, size - 1) for n, size in zip(nearest, labels.array.shape, strict=True))]
+    for name in ("liver", "spleen", "kidney_left", "aorta"):
+        one = (pulled == simulate_abdomen.LABELS[name]) & inside
+        other = mr_labels.array == simulate_abdomen.MR_LABELS[name]
+        assert 2 * (one & other).sum() / (one.sum() + other.sum()) > 0.8, name
+
+
+def test_mr_has_the_contrast_of_t1(mr, mr_labels):
+    """Fat is the brightest, bone and flowing blood are dark: no change of scale makes it a CT."""
+
+    def median(name):
+        return np.median(mr.array[mr_labels.array == simulate_abdomen.MR_LABELS[name]])
+
+    fat = np.percentile(mr.array, 98)
+    assert fat > 1.3 * median("liver") > 1.3 * median("spleen") > 1.3 * median("vertebrae") > median("aorta")
+    assert np.median(mr.array[mr.array > 0]) > 0 and mr.array[0, 0, 0] == 0
+
+
+def test_known_map_is_a_pose_and_a_smooth_bend_without_folds():
+    """A few mm beyond the best affine map, and nowhere turned inside out."""
+    grid = np.stack(np.meshgrid(*[np.arange(-140, 141, 10.0)] * 3, indexing="ij"), -1) + (9, -14, 160)
+    mapped = simulate_abdomen.mr_to_ct(grid)
+    flat = np.c_[grid.reshape(-1, 3), np.ones(grid[..., 0].size)]
+    best, *_ = np.linalg.lstsq(flat, mapped.reshape(-1, 3), rcond=None)
+    bend = np.linalg.norm(mapped.reshape(-1, 3) - flat @ best, axis=1)
+    assert 3 < bend.mean() < 7 and bend.max() < 15
+    steps = np.stack([np.diff(mapped, axis=axis)[:28, :28, :28] / 10 for axis in range(3)], -1)
+    determinants = np.linalg.det(steps)
+    assert determinants.min() > 0.6 and determinants.max() < 1.5
