@@ -86,7 +86,7 @@ def test_a_finer_grid_goes_on_from_the_coarser():
     truth, fixed, points = pair("smooth")
     coarse, both = (
         instance_optimisation.optimise_velocity(fixed, body(), levels=levels, mask=around(fixed))
-        for levels in ([Level(6.0, 40)], [Level(6.0, 40), Level(3.5, 1)])
+        for levels in ([Level(6.0, 40)], [Level(6.0, 40), Level(3.5, 12)])
     )
     assert mean_error(both, truth, points) < 1.1 * mean_error(coarse, truth, points)
 

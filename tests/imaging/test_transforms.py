@@ -89,12 +89,12 @@ def test_compose_goes_through_the_space_between():
 
 
 def test_voxels_of_networks_have_z_first():
-    grid = body(shape=(5, 6, 7))
+    grid = body(shape=(5, 6, 7), spacing=(3.0, 2.0, 1.5))
     flow = np.zeros((3, 5, 6, 7))
     flow[:, 2, 3, 4] = (0.5, -1, 2)
     field = transforms.from_voxels(flow, grid)
     at = grid.affine @ [4, 3, 2, 1]
-    expected = at[:3] + [2 * 2.0, -1 * 2.0, 0.5 * 3.0]
+    expected = at[:3] + np.multiply([2, -1, 0.5], grid.spacing[::-1])
     np.testing.assert_allclose(warping.map_points(field, at[None, :3])[0], expected)
     with pytest.raises(UsageError, match=r"\(3, 5, 6, 6\) for a grid of \(5, 6, 7\)"):
         transforms.from_voxels(flow[..., :6], grid)

@@ -6,7 +6,7 @@ import pytest
 from medlib.imaging import files
 
 SHORT = {
-    "dataset": "abdomen-ct", "search_spacing": 6.0, "off_by": [0.0, 9.0, 120.0], "affine_iterations": 40,
+    "dataset": "abdomen-ct", "search_spacing": 6.0, "off_by": [0.0, 9.0, 120.0], "affine_iterations": 100,
     "bspline_iterations": 3, "grids": [8.0], "velocity_iterations": 20, "window": [16, 48, 64], "widths": [8, 16, 16],
     "n_pairs": 4, "epochs": 1,
 }  # fmt: skip
