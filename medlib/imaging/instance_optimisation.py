@@ -51,9 +51,9 @@ def optimise_affine(
     start : Transform, optional
         From the fixed to the moving space; the affine one comes before it. Default: the identity.
     loss : callable, optional
-        Of two images to a map. Default: ``similarity.local_correlation(5)``.
+        Of fixed image, moved image and weights to a number. Default: ``similarity.local_correlation(5)``.
     mask : ndarray of bool, shape (z, y, x), optional
-        Where in ``fixed`` the loss counts.
+        Where in ``fixed`` the loss counts: the body and a few voxels around it, whose edge is worth much.
     levels : sequence of Level
         Coarse to fine.
     learning_rate : float
@@ -117,9 +117,9 @@ def optimise_velocity(
     start : Transform, optional
         From the fixed to the moving space, close enough for the loss to have a slope. Default: the identity.
     loss : callable, optional
-        Of two images to a map. Default: ``similarity.local_correlation(5)``.
+        Of fixed image, moved image and weights to a number. Default: ``similarity.local_correlation(5)``.
     mask : ndarray of bool, shape (z, y, x), optional
-        Where in ``fixed`` the loss counts.
+        Where in ``fixed`` the loss counts: the body and a few voxels around it, whose edge is worth much.
     levels : sequence of Level
         Coarse to fine.
     control : float
